@@ -1,4 +1,4 @@
-"""The controller's domain: frozen values, no I/O. Rows and messages are other shapes (see store/rows.py, api/wire.py)."""
+"""The controller's domain: frozen values, no I/O. Rows and messages are other shapes (store/rows.py, api/wire.py)."""
 
 from __future__ import annotations
 

@@ -55,22 +55,22 @@ class ErrorInterceptor(aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> Handler:
+    ) -> Handler | None:
         """Finds the handler and wraps it by its shape."""
         handler: Any = await continuation(handler_call_details)
         if handler is None:
-            return handler
+            return None
         method = str(handler_call_details.method)
-        make = {
+        make: dict[tuple[bool, bool], tuple[Any, Any, Any]] = {
             (False, False): (grpc.unary_unary_rpc_method_handler, handler.unary_unary, _unary),
             (True, False): (grpc.stream_unary_rpc_method_handler, handler.stream_unary, _unary),
             (False, True): (grpc.unary_stream_rpc_method_handler, handler.unary_stream, _stream),
             (True, True): (grpc.stream_stream_rpc_method_handler, handler.stream_stream, _stream),
         }
         build, inner, wrap = make[(handler.request_streaming, handler.response_streaming)]
-        wrapped: Any = build(
+        wrapped: Handler = build(
             wrap(inner, method),
             request_deserializer=handler.request_deserializer,
             response_serializer=handler.response_serializer,

@@ -59,7 +59,7 @@ def to_status(error: SliceplaneError) -> status_pb2.Status:
     return status
 
 
-def trailing(error: SliceplaneError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, bytes], ...]]:
+def trailing(error: SliceplaneError) -> tuple[grpc.StatusCode, str, tuple[tuple[str, str | bytes], ...]]:
     """Code, text and trailing metadata that a server answers `error` with."""
     rich = rpc_status.to_status(to_status(error))
     return rich.code, rich.details, tuple(rich.trailing_metadata)
