@@ -1,0 +1,60 @@
+# Sliceplane: every job is one word. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command -v $(p) 2>/dev/null)))
+BIN := .venv/bin
+KEEP ?=
+
+.PHONY: help install demo test check protos migration fmt clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: .venv/.installed build/.parts ## make .venv with everything, and the parts of a simulated GPU host in build/
+
+demo: install ## start two simulated A100 hosts, serve and split real models on them, break things, sum up (KEEP=1 leaves it up)
+	@$(BIN)/python -m bench.demo $(if $(KEEP),--keep)
+
+test: install ## run every test: unit, contract, integration, e2e
+	@$(BIN)/pytest $(ARGS)
+
+check: install ## lint, types, import walls, protos
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports
+	@$(BIN)/buf lint
+	@$(BIN)/buf breaking --against protos/released.binpb
+	@protos/check.sh
+
+protos: install ## regenerate the checked-in stubs from protos/
+	@protos/generate.sh
+
+migration: install ## write a new migration from the difference of tables and migrations (MESSAGE="what changes")
+	@$(BIN)/python -m migrations.new "$(or $(MESSAGE),$(error say MESSAGE="what changes"))"
+
+fmt: install ## format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+clean: ## remove .venv and build/
+	rm -rf .venv build
+
+.venv/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "error: Python 3.11 or newer is needed: say make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "error: $(PYTHON) has no venv module: apt-get install python3-venv" >&2; exit 1; }
+	@echo "installing Python packages into .venv (under a minute on a fast line)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	  -e '.[controller,node,edge,slicer,dev]'
+	@touch $@
+
+build/.parts: .venv/.installed $(shell find simulator -type f -not -path '*/__pycache__/*' 2>/dev/null) bench/demo/models.sh
+	@echo "building the simulated GPU host and fetching Triton's CPU build and the demo's models into build/"
+	@simulator/build.sh
+	@PYTHON=$(BIN)/python simulator/install_triton.sh
+	@PYTHON=$(BIN)/python bench/demo/models.sh
+	@touch $@
