@@ -1,0 +1,31 @@
+"""Which services to serve when the GPUs are too few: the first in order, then whatever still fits."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+
+def admit(
+    names: Sequence[str],
+    least_gpcs: Mapping[str, int],
+    fleet_gpcs: int,
+    fits: Callable[[Sequence[str]], bool],
+) -> list[str]:
+    """The longest prefix that `fits`, found by bisection, and each later name that fits beside it.
+
+    A name is tried only if its least GPCs and those already admitted do not exceed the fleet's.
+    """
+    admitted = list(names[: _longest_prefix(names, fits)])
+    gpcs = sum(least_gpcs[name] for name in admitted)
+    for name in names[len(admitted) :]:
+        if gpcs + least_gpcs[name] <= fleet_gpcs and fits([*admitted, name]):
+            admitted.append(name)
+            gpcs += least_gpcs[name]
+    return admitted
+
+
+def _longest_prefix(names: Sequence[str], fits: Callable[[Sequence[str]], bool]) -> int:
+    """Assumes that a longer prefix fits no better; where it does, the later names are tried one by one."""
+    low, high = 0, len(names)
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(names[:middle]) else (low, middle - 1)
+    return low

@@ -1,0 +1,54 @@
+"""Optimal triplet decision: the best (size, batch, processes) of a service, and the best of each size.
+
+Source: ParvaGPU (SC24, arXiv 2409.14447), first stage of the configurator.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from controller.allocator.types import Options, Point, ProfileTable, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Triplets:
+    """The points that meet a service's SLO at the highest throughput."""
+
+    optimal: Point  # highest throughput per GPC over all sizes
+    best: Mapping[int, Point]  # by size, ascending: highest throughput of that size
+
+
+def latency_limit(service: Service, options: Options) -> float:
+    """What a batch's latency must stay under, milliseconds."""
+    return options.latency_share * service.slo_ms
+
+
+def allowed_points(service: Service, table: ProfileTable, options: Options) -> list[Point]:
+    """The points within the service's process and batch limits, by size, batch, processes."""
+    processes = options.processes_for(service)
+    batch = service.max_batch
+    sizes = frozenset(options.geometry.sizes)
+    return [
+        point
+        for point in table.points
+        if point.processes <= processes and (batch is None or point.batch <= batch) and point.size in sizes
+    ]
+
+
+def optimal_triplet_decision(service: Service, table: ProfileTable, options: Options) -> Triplets | None:
+    """The service's triplets, or None where no point is fast enough; the first wins a tie."""
+    limit = latency_limit(service, options)
+    fast = [point for point in allowed_points(service, table, options) if point.latency_ms < limit]
+    if not fast:
+        return None
+    return Triplets(optimal=_highest(fast), best=_best_of_each_size(fast))
+
+
+def _best_of_each_size(points: Iterable[Point]) -> dict[int, Point]:
+    by_size: dict[int, list[Point]] = {}
+    for point in points:
+        by_size.setdefault(point.size, []).append(point)
+    return {size: _highest(of_size) for size, of_size in by_size.items()}
+
+
+def _highest(points: Iterable[Point]) -> Point:
+    return max(points, key=lambda point: point.throughput / point.size)

@@ -1,0 +1,38 @@
+"""A plan as the JSON that `sliceplane plan -o json` prints."""
+
+from typing import Any
+
+from controller.allocator.types import Placed, Plan, Unservable
+
+
+def plan_to_json(plan: Plan, elapsed_ms: float) -> dict[str, Any]:
+    """The plan in plain JSON types; `proven_optimal` where its GPUs equal the lower bound."""
+    return {
+        "algorithm": plan.algorithm,
+        "gpus": plan.gpus,
+        "lower_bound": plan.lower_bound,
+        "proven_optimal": plan.gpus == plan.lower_bound,
+        "elapsed_ms": round(elapsed_ms, 3),
+        "gpcs": plan.gpcs,
+        "segments": [_segment(plan, placed) for placed in plan.placed],
+        "unservable": [_unservable(refused) for refused in plan.unservable],
+    }
+
+
+def _segment(plan: Plan, placed: Placed) -> dict[str, Any]:
+    segment = placed.segment
+    return {
+        "gpu": placed.gpu,
+        "start": placed.start,
+        "profile": plan.geometry.default(segment.size).name,
+        "gpcs": segment.size,
+        "workload": segment.service,
+        "batch": segment.batch,
+        "processes": segment.processes,
+        "throughput": segment.throughput,
+        "latency_ms": segment.latency_ms,
+    }
+
+
+def _unservable(refused: Unservable) -> dict[str, Any]:
+    return {"workload": refused.service, "reason": refused.reason.value, "detail": refused.detail}

@@ -1,0 +1,123 @@
+"""The allocator's front door: services and profiles in, a legal plan with its reasons and its bound out."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from controller.allocator.admission import admit
+from controller.allocator.allocation_optimization import Servable, allocation_optimization
+from controller.allocator.bounds import least_gpcs, lower_bound
+from controller.allocator.checks import invalid_demand, no_profile, too_many_segments, too_slow
+from controller.allocator.demand_matching import demand_matching
+from controller.allocator.optimal_triplet_decision import Triplets, optimal_triplet_decision
+from controller.allocator.segment_relocation import segment_relocation
+from controller.allocator.types import (
+    Options,
+    Placed,
+    Plan,
+    ProfileTable,
+    Reason,
+    Segment,
+    Service,
+    Unservable,
+)
+
+PARVAGPU = "parvagpu"
+
+
+def plan(services: Sequence[Service], profiles: Mapping[str, ProfileTable], options: Options | None = None) -> Plan:
+    """ParvaGPU's four stages over all services; the same input always gives the same plan.
+
+    `profiles` is by model. With `options.max_gpus`, earlier services go first when not all fit. Services
+    that cannot be served are listed, never dropped in silence. Raises ValueError on a repeated name.
+    """
+    options = options or Options()
+    _refuse_repeats(services)
+    servable, unservable = _configure(services, profiles, options)
+    placed = _pack(servable, options)
+    if options.max_gpus is not None and _gpus(placed) > options.max_gpus:
+        servable, short = _admit(servable, options, _gpus(placed))
+        placed = _pack(servable, options)
+        unservable += short
+    order = {service.name: index for index, service in enumerate(services)}
+    return Plan(
+        algorithm=PARVAGPU,
+        gpus=_gpus(placed),
+        placed=tuple(placed),
+        unservable=tuple(sorted(unservable, key=lambda refused: order[refused.service])),
+        lower_bound=lower_bound(servable.values(), options.geometry),
+        gpcs=sum(one.segment.size for one in placed),
+        geometry=options.geometry,
+    )
+
+
+def _configure(
+    services: Iterable[Service], profiles: Mapping[str, ProfileTable], options: Options
+) -> tuple[dict[str, tuple[Service, Triplets]], list[Unservable]]:
+    """Each service's triplets, or the reason why it has none."""
+    servable: dict[str, tuple[Service, Triplets]] = {}
+    unservable = []
+    for service in services:
+        found = _triplets_of(service, profiles, options)
+        if isinstance(found, Unservable):
+            unservable.append(found)
+        else:
+            servable[service.name] = (service, found)
+    return servable, unservable
+
+
+def _triplets_of(service: Service, profiles: Mapping[str, ProfileTable], options: Options) -> Triplets | Unservable:
+    invalid = invalid_demand(service)
+    if invalid:
+        return invalid
+    table = profiles.get(service.model)
+    if table is None:
+        return no_profile(service)
+    triplets = optimal_triplet_decision(service, table, options)
+    if triplets is None:
+        return too_slow(service, table, options)
+    return too_many_segments(service, triplets, options) or triplets
+
+
+def _pack(servable: Servable, options: Options) -> list[Placed]:
+    """The last three stages: by GPU, then start."""
+    segments: list[Segment] = []
+    for service, triplets in servable.values():
+        segments += demand_matching(service, triplets)
+    fleet = segment_relocation(segments, options.geometry)
+    if options.optimize:
+        fleet = allocation_optimization(fleet, servable)
+    return list(fleet.placed())
+
+
+def _admit(
+    servable: Servable, options: Options, wanted_gpus: int
+) -> tuple[dict[str, tuple[Service, Triplets]], list[Unservable]]:
+    """The services that fit `max_gpus`, and for each other one how many GPUs are short."""
+    limit = options.max_gpus or 0
+
+    def fits(names: Sequence[str]) -> bool:
+        return _gpus(_pack({name: servable[name] for name in names}, options)) <= limit
+
+    least = {name: least_gpcs(*demand) for name, demand in servable.items()}
+    names = admit(list(servable), least, limit * options.geometry.compute_slices, fits)
+    admitted = {name: servable[name] for name in names}
+    left_out = [name for name in servable if name not in admitted]
+    return admitted, [_short(name, options, wanted_gpus) for name in left_out]
+
+
+def _short(name: str, options: Options, wanted_gpus: int) -> Unservable:
+    product, limit = options.geometry.product, options.max_gpus or 0
+    missing = wanted_gpus - limit
+    detail = f"needs {missing} more {product}: all workloads take {wanted_gpus}, and there are {limit}"
+    return Unservable(name, Reason.INSUFFICIENT_GPUS, detail, gpus_short=missing)
+
+
+def _gpus(placed: Sequence[Placed]) -> int:
+    return placed[-1].gpu + 1 if placed else 0
+
+
+def _refuse_repeats(services: Iterable[Service]) -> None:
+    seen: set[str] = set()
+    for service in services:
+        if service.name in seen:
+            raise ValueError(f"service {service.name!r} is given twice")
+        seen.add(service.name)

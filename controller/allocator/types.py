@@ -1,0 +1,146 @@
+"""What the allocator reads and what it returns: frozen values, no behaviour beyond sums.
+
+Units: throughput and rate in items per second, latency and SLO in milliseconds, size in GPCs.
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import zip_longest
+
+from common.mig import A100_80GB, Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One measurement: a batch size and a process count on an instance of a size."""
+
+    size: int
+    batch: int
+    processes: int
+    throughput: float  # of the whole segment: per process × processes
+    latency_ms: float  # of one batch
+
+
+def _triplet(point: Point) -> tuple[int, int, int]:
+    return point.size, point.batch, point.processes
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTable:
+    """The measurements of one model, kept by size, batch and processes. Raises ValueError naming the point."""
+
+    model: str
+    points: tuple[Point, ...]
+
+    def __post_init__(self) -> None:
+        ordered = tuple(sorted(self.points, key=_triplet))
+        object.__setattr__(self, "points", ordered)
+        for point, following in zip_longest(ordered, ordered[1:]):
+            if min(point.size, point.batch, point.processes) < 1:
+                raise ValueError(f"{self.model}: size, batch and processes must be at least 1: {point}")
+            if not (0 < point.throughput < math.inf and 0 < point.latency_ms < math.inf):
+                raise ValueError(f"{self.model}: throughput and latency must be above 0 and finite: {point}")
+            if following and _triplet(point) == _triplet(following):
+                raise ValueError(f"{self.model}: measured twice: {point} and {following}")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A demand: so many items per second of a profiled model, each within the SLO."""
+
+    name: str
+    model: str  # key of its ProfileTable
+    rate: float
+    slo_ms: float
+    max_processes: int | None = None  # None: the options' own
+    max_batch: int | None = None  # None: any batch size
+    revision: str = ""  # whatever else must be equal for a running segment to be kept (model digest, kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A MIG instance's worth of one service."""
+
+    service: str
+    size: int
+    batch: int
+    processes: int
+    throughput: float
+    latency_ms: float
+    revision: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A segment on a GPU of the plan (counted from 0) at a legal start."""
+
+    gpu: int
+    start: int
+    segment: Segment
+
+
+class Reason(Enum):
+    """Why a service, or a part of its rate, is not served."""
+
+    NO_PROFILE = "NO_PROFILE"
+    SLO_UNREACHABLE = "SLO_UNREACHABLE"
+    SLO_INVALID = "SLO_INVALID"
+    RATE_INVALID = "RATE_INVALID"
+    RATE_TOO_HIGH = "RATE_TOO_HIGH"
+    INSUFFICIENT_GPUS = "INSUFFICIENT_GPUS"
+
+
+@dataclass(frozen=True, slots=True)
+class Unservable:
+    """A service that the plan leaves out, and the number that would change it."""
+
+    service: str
+    reason: Reason
+    detail: str
+    best_latency_ms: float | None = None  # the lowest that its profile offers
+    slo_that_would_do_ms: float | None = None
+    gpus_short: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to plan. Raises ValueError naming the field."""
+
+    latency_share: float = 0.45  # of the SLO: half for queueing, less a tenth
+    max_processes: int = 5
+    single: bool = False  # no MPS: one process a segment
+    optimize: bool = True  # run allocation optimization
+    max_gpus: int | None = None  # None: as many as it takes
+    max_segments: int = 100_000  # of one service; guards against a mistyped rate
+    geometry: Geometry = field(default=A100_80GB)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.latency_share <= 1:
+            raise ValueError(f"latency_share must be above 0 and at most 1, got {self.latency_share}")
+        for name in ("max_processes", "max_segments"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.max_gpus is not None and self.max_gpus < 0:
+            raise ValueError(f"max_gpus must be at least 0, got {self.max_gpus}")
+
+    def processes_for(self, service: Service) -> int:
+        """The most processes that a segment of the service may run."""
+        if self.single:
+            return 1
+        if service.max_processes is None:
+            return self.max_processes
+        return min(self.max_processes, service.max_processes)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which segment stands where, what is left out, and how few GPUs could at best suffice."""
+
+    algorithm: str
+    gpus: int
+    placed: tuple[Placed, ...]  # by GPU, then start
+    unservable: tuple[Unservable, ...]
+    lower_bound: int  # no plan for the served services uses fewer GPUs
+    gpcs: int
+    geometry: Geometry
