@@ -223,6 +223,7 @@ class Segment:
     mig_uuid: str = ""
     restarts: int = 0
     drain_since: datetime | None = None
+    gone: bool = False  # its host's last report does not list it; only then may it be forgotten
 
 
 @dataclass(frozen=True, slots=True)

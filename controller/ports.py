@@ -100,7 +100,10 @@ class PlaneStore(Protocol):
         """Stores a report: node fields, its GPUs, and the observed fields of known segments (matched by id).
 
         Writes, and grows the basis, only where something differs. A known segment of that node which is missing
-        from `segments` is stored as REMOVING if it was DRAINING/REMOVING (so that a turn may forget it).
+        from `segments` is stored as REMOVING and `gone` if it was DRAINING/REMOVING (so that a turn may forget it);
+        READY, CREATING or FAILED, it is PLANNED again with no endpoints (its host lost it and will make it anew).
+        A report moves DRAINING only to REMOVING: draining is the controller's word. FailedPrecondition if a GPU is
+        another connected node's.
         """
 
     async def device_hello(self, device: Device) -> None:
