@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import grpc
 import structlog
@@ -14,7 +14,8 @@ from common.rpc.status import trailing
 
 log = structlog.get_logger("rpc")
 
-Handler = grpc.RpcMethodHandler[Any, Any]
+if TYPE_CHECKING:
+    Handler = grpc.RpcMethodHandler[Any, Any]
 
 
 async def _fail(error: Exception, context: aio.ServicerContext[Any, Any], method: str) -> None:
