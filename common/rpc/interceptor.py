@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,10 @@ def _unary(inner: Callable[..., Awaitable[Any]], method: str) -> Callable[..., A
     return call
 
 
-def _stream(inner: Callable[..., AsyncIterator[Any]], method: str) -> Callable[..., AsyncIterator[Any]]:
+def _stream(inner: Callable[..., Any], method: str) -> Callable[..., Any]:
+    if inspect.iscoroutinefunction(inner):  # it writes to the context instead of yielding, as grpc's own Watch does
+        return _unary(inner, method)
+
     async def call(request: Any, context: aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
         try:
             async for response in inner(request, context):
@@ -52,7 +56,7 @@ def _stream(inner: Callable[..., AsyncIterator[Any]], method: str) -> Callable[.
 
 
 class ErrorInterceptor(aio.ServerInterceptor):
-    """Wraps every handler of an aio server. Streaming handlers must be async generators."""
+    """Wraps every handler of an aio server, whether it returns, yields or writes."""
 
     async def intercept_service(
         self,
