@@ -20,6 +20,7 @@ from controller.model import (
     Profile,
     Segment,
     State,
+    Tensor,
     Workload,
     WorkloadStatus,
 )
@@ -119,8 +120,10 @@ class PlaneStore(Protocol):
 class WorkloadStore(Protocol):
     """Workloads, transactional; see the API for the meaning of request ids and etags."""
 
-    async def apply(self, workload: Workload, *, request_id: str) -> tuple[Workload, Outcome]:
-        """Creates or replaces. NotFound (model), StaleEtag."""
+    async def apply(
+        self, workload: Workload, *, request_id: str, validate_only: bool = False
+    ) -> tuple[Workload, Outcome]:
+        """Creates or replaces. NotFound (model, version), InvalidArgument (TAIL of a plain model), StaleEtag."""
 
     async def get(self, name: str) -> Workload:
         """Reads one. NotFound."""
@@ -128,7 +131,9 @@ class WorkloadStore(Protocol):
     async def list(self, page_size: int, page_token: str) -> Page[Workload]:
         """Reads a page by name."""
 
-    async def delete(self, name: str, *, etag: str, request_id: str, allow_missing: bool) -> None:
+    async def delete(
+        self, name: str, *, etag: str, request_id: str, allow_missing: bool, validate_only: bool = False
+    ) -> None:
         """Removes. NotFound, StaleEtag."""
 
     def watch(self, resume_revision: int, name: str) -> AsyncIterator[Changed[Workload]]:
@@ -170,3 +175,91 @@ class Wakeups(Protocol):
 
     def poke(self) -> None:
         """Hints in this process."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """One uploaded file: what it is and what Triton will serve of it."""
+
+    digest: str
+    size_bytes: int
+    format: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    batchable: bool
+
+
+class ModelStore(Protocol):
+    """The descriptions of models and their versions; the bytes lie in the artifact store."""
+
+    async def add(self, name: str, version: ModelVersion) -> Model:
+        """Makes `version` the newest of `name`; a repeat changes nothing."""
+
+    async def get(self, name: str) -> Model:
+        """Reads one. NotFound."""
+
+    async def version(self, name: str, digest: str) -> ModelVersion:
+        """Reads one version; empty `name`: of any model; empty `digest`: the newest. NotFound."""
+
+    async def list(self, page_size: int, page_token: str) -> Page[Model]:
+        """Reads a page by name."""
+
+    async def delete(
+        self, name: str, *, etag: str, request_id: str, allow_missing: bool, validate_only: bool = False
+    ) -> tuple[str, ...]:
+        """Removes; returns the digests that no model has any more. NotFound, StaleEtag, FailedPrecondition."""
+
+
+class ProfileStore(Protocol):
+    """Profiles, replaced as a whole."""
+
+    async def put(self, profile: Profile, *, request_id: str, validate_only: bool = False) -> Profile:
+        """Creates or replaces; returns it as stored."""
+
+    async def get(self, name: str) -> Profile:
+        """Reads one with its points. NotFound."""
+
+    async def list(self, page_size: int, page_token: str) -> Page[Profile]:
+        """Reads a page by name, with points."""
+
+    async def delete(
+        self, name: str, *, etag: str, request_id: str, allow_missing: bool, validate_only: bool = False
+    ) -> None:
+        """Removes. NotFound, StaleEtag, FailedPrecondition."""
+
+
+class FleetStore(Protocol):
+    """What agents reported, for readers; and forgetting what is gone for good."""
+
+    async def nodes(self, page_size: int, page_token: str) -> Page[Node]:
+        """Reads a page by name."""
+
+    async def gpus(self, page_size: int, page_token: str, node: str) -> Page[Gpu]:
+        """Reads a page by host and index."""
+
+    async def segments(self, page_size: int, page_token: str, workload: str, node: str) -> Page[Segment]:
+        """Reads a page by host, GPU index and start."""
+
+    async def devices(self, page_size: int, page_token: str) -> Page[Device]:
+        """Reads a page by name."""
+
+    def watch_segments(self, resume_revision: int, workload: str) -> AsyncIterator[Changed[Segment]]:
+        """Endless changes. OutOfRange if the revision is no longer kept."""
+
+    async def delete_node(self, name: str, *, request_id: str) -> None:
+        """Forgets a host. NotFound; FailedPrecondition while it is connected."""
+
+    async def delete_device(self, name: str, *, request_id: str) -> None:
+        """Forgets a device. NotFound; FailedPrecondition while it is connected."""
+
+
+class PlanStore(Protocol):
+    """Past plans; the leader's commit writes them."""
+
+    async def get(self, plan_id: int) -> Plan:
+        """Reads one; 0: the newest. NotFound."""
+
+    async def list(self, page_size: int, page_token: str) -> Page[Plan]:
+        """Reads a page, newest first."""
+
+

@@ -1,0 +1,1 @@
+"""The controller's state in Postgres: tables, and one store per port."""
