@@ -89,7 +89,7 @@ class Fleet:
 
 def _recorded_slot(slots: dict[int, Segment], size: int) -> int:
     """The first preferred slot where nothing starts, as the artefact has it."""
-    candidates = (*PREFERRED.get(size, ()), *range(len(slots) + 1))
+    candidates: list[int] = [*PREFERRED.get(size, ()), *range(len(slots) + 1)]
     return next(slot for slot in candidates if slot not in slots)
 
 

@@ -2,6 +2,7 @@
 
 A document is short, `{name, model, rate, slo_ms}` with optional fields beside, or full, as `apply -f`
 takes it: `{apiVersion, kind: Workload, metadata: {name, labels}, spec: {model, rate, slo_ms, ...}}`.
+Only the full form must bear a name that clients can dial.
 """
 
 import math
@@ -62,7 +63,7 @@ def _service(document: object, path: str) -> tuple[Service | None, list[FieldErr
     if not isinstance(document, Mapping):
         return None, [FieldError(path, f"must be a mapping with name, model, rate and slo_ms, got {_kind(document)}")]
     full = bool({"apiVersion", "kind", "metadata", "spec"} & set(document))
-    name, spec = _unwrap(reader, document) if full else (reader.get(document, "name", _name), document)
+    name, spec = _unwrap(reader, document) if full else (reader.get(document, "name", _text), document)
     service = _fields(reader, name, spec, f"{path}.spec" if full else path, full=full)
     return (None if reader.errors else service), reader.errors
 

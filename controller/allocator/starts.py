@@ -4,18 +4,24 @@ ParvaGPU holds a start for free when no instance *starts* there, so the placemen
 overlap. Which sizes share a GPU is the paper's; the starts given here are legal.
 """
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from common.mig import Geometry, Profile
 
 # A 3g at slot 0 would waste a compute slice, so the paper starts it at 4 only.
-PREFERRED = {7: (0,), 4: (0,), 3: (4,), 2: (0, 4, 2), 1: (0, 6, 4, 1, 2, 3, 5)}
+PREFERRED: Mapping[int, tuple[int, ...]] = {7: (0,), 4: (0,), 3: (4,), 2: (0, 4, 2), 1: (0, 6, 4, 1, 2, 3, 5)}
+
+
+def preferred_starts(geometry: Geometry, sizes: tuple[int, ...]) -> tuple[int, ...] | None:
+    """A legal start for each size (given descending) at preferred starts only, or None if there is none."""
+    return complete_starts(geometry, sizes, 0)
 
 
 @lru_cache(maxsize=4096)
-def preferred_starts(geometry: Geometry, sizes: tuple[int, ...]) -> tuple[int, ...] | None:
-    """A legal start for each size (given descending) at preferred starts only, or None if there is none."""
-    return _search(tuple(geometry.default(size) for size in sizes), 0)
+def complete_starts(geometry: Geometry, sizes: tuple[int, ...], taken: int) -> tuple[int, ...] | None:
+    """The same beside instances that cover the slots of the mask `taken`."""
+    return _search(tuple(geometry.default(size) for size in sizes), taken)
 
 
 def start_preference(profile: Profile) -> tuple[int, ...]:

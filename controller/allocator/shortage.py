@@ -1,0 +1,50 @@
+"""What found no room, by service, and how many GPUs more would hold it."""
+
+from collections.abc import Sequence
+
+from common.mig import A100_80GB, Geometry
+from controller.allocator.segment_relocation import segment_relocation
+from controller.allocator.stability_types import Gpu, Shortage
+from controller.allocator.types import Placed, Segment
+
+
+def shortages(left: Sequence[Segment], placed: Sequence[Placed], gpus: Sequence[Gpu]) -> tuple[Shortage, ...]:
+    """One entry for each service that misses segments, in the order of `left`."""
+    if not left:
+        return ()
+    geometry = _geometry_for(left, gpus)
+    more = _gpus_more(left, placed, gpus, geometry)
+    by_service: dict[str, list[Segment]] = {}
+    for segment in left:
+        by_service.setdefault(segment.service, []).append(segment)
+    accepting = sum(not gpu.cordoned for gpu in gpus)
+    return tuple(
+        Shortage(
+            service=service,
+            segments=len(segments),
+            throughput=sum(segment.throughput for segment in segments),
+            gpus=more,
+            detail=_detail(service, segments, placed, f"needs {more} more {geometry.product}; {accepting} accept"),
+        )
+        for service, segments in by_service.items()
+    )
+
+
+def _gpus_more(left: Sequence[Segment], placed: Sequence[Placed], gpus: Sequence[Gpu], geometry: Geometry) -> int:
+    """GPUs that hold the missing beside what runs, or that the plan's own map lacks, whichever is fewer."""
+    beside = len(segment_relocation(left, geometry))
+    lacking = len({one.gpu for one in placed}) - sum(not gpu.cordoned for gpu in gpus)
+    return min(beside, lacking) if lacking > 0 else beside
+
+
+def _geometry_for(left: Sequence[Segment], gpus: Sequence[Gpu]) -> Geometry:
+    """The first geometry in the fleet that has every missing size, else the A100's."""
+    sizes = {segment.size for segment in left}
+    fitting = (gpu.geometry for gpu in gpus if sizes <= set(gpu.geometry.sizes))
+    return next(fitting, A100_80GB)
+
+
+def _detail(service: str, missing: Sequence[Segment], placed: Sequence[Placed], needs: str) -> str:
+    planned = sum(one.segment.service == service for one in placed)
+    rate = sum(segment.throughput for segment in missing)
+    return f"{needs} segments; {len(missing)} of {planned} planned ({rate:g} items/s) found no room"
