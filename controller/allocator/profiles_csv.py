@@ -178,7 +178,7 @@ def _key(row: _Row, seen: Mapping[tuple[str, int, int, int], str]) -> tuple[str,
         raise row.refuse("mig_size", f"no GPU has a size of {size} GPCs; sizes are 1, 2, 3, 4 and 7")
     key = (row.model, size, _whole(row, "batch", MOST_BATCH), _whole(row, "processes", MOST_PROCESSES))
     if key in seen:
-        what = f"{size}g, batch {key[2]}, {key[3]} processes was measured before, at {seen[key]}"
+        what = f"{size}g, batch {key[2]}, processes {key[3]} was measured before, at {seen[key]}"
         raise row.refuse("mig_size", what)
     return key
 

@@ -51,7 +51,8 @@ def services_from_documents(
         if service is None:
             continue
         if service.name in named:
-            errors.append(FieldError(f"{path}.name", f"{service.name!r} is already used by {named[service.name]}"))
+            what = f"{service.name!r} is already used by {named[service.name]}"
+            errors.append(FieldError(_name_path(document, path), what))
             continue
         named[service.name] = path
         services.append(service)
@@ -62,14 +63,26 @@ def _service(document: object, path: str) -> tuple[Service | None, list[FieldErr
     reader = _Reader(path)
     if not isinstance(document, Mapping):
         return None, [FieldError(path, f"must be a mapping with name, model, rate and slo_ms, got {_kind(document)}")]
-    full = bool({"apiVersion", "kind", "metadata", "spec"} & set(document))
+    full = _is_full(document)
     name, spec = _unwrap(reader, document) if full else (reader.get(document, "name", _text), document)
+    if spec is None:
+        return None, reader.errors
     service = _fields(reader, name, spec, f"{path}.spec" if full else path, full=full)
     return (None if reader.errors else service), reader.errors
 
 
-def _unwrap(reader: "_Reader", document: Mapping[str, object]) -> tuple[str, Mapping[str, object]]:
-    """The name and the spec of a full document."""
+def _is_full(document: Mapping[Any, object]) -> bool:
+    return bool({"apiVersion", "kind", "metadata", "spec"} & set(document))
+
+
+def _name_path(document: object, path: str) -> str:
+    """Where the document says its name."""
+    full = isinstance(document, Mapping) and _is_full(document)
+    return f"{path}.metadata.name" if full else f"{path}.name"
+
+
+def _unwrap(reader: "_Reader", document: Mapping[str, object]) -> tuple[str, Mapping[str, object] | None]:
+    """The name and the spec of a full document; no spec where it is missing or no mapping."""
     reader.only(document, ("apiVersion", "kind", "metadata", "spec"))
     reader.get(document, "apiVersion", _one_of(API_VERSION))
     reader.get(document, "kind", _one_of(KIND))
@@ -81,7 +94,7 @@ def _unwrap(reader: "_Reader", document: Mapping[str, object]) -> tuple[str, Map
         reader.only(metadata, ("name", "labels"), at)
         name = reader.get(metadata, "name", _name, at)
         reader.optional(metadata, "labels", _labels, at)
-    return name, spec if isinstance(spec, Mapping) else {}
+    return name, spec
 
 
 REQUIRED = ("model", "rate", "slo_ms")
@@ -89,8 +102,6 @@ OPTIONAL = ("max_processes", "max_batch", "profile", "model_digest", "serve")
 
 
 def _fields(reader: "_Reader", name: str, spec: Mapping[str, object], path: str, *, full: bool) -> Service | None:
-    if full and not spec:
-        return None  # said already: spec is missing or no mapping
     reader.only(spec, (*REQUIRED, *OPTIONAL) if full else ("name", *REQUIRED, *OPTIONAL, "labels"), path)
     model = reader.get(spec, "model", _text, path)
     rate = reader.get(spec, "rate", _above_zero("items/s"), path)

@@ -24,7 +24,7 @@ def shortages(left: Sequence[Segment], placed: Sequence[Placed], gpus: Sequence[
             segments=len(segments),
             throughput=sum(segment.throughput for segment in segments),
             gpus=more,
-            detail=_detail(service, segments, placed, f"needs {more} more {geometry.product}; {accepting} accept"),
+            detail=_detail(service, segments, placed, f"needs {more} more {geometry.product}", accepting),
         )
         for service, segments in by_service.items()
     )
@@ -44,7 +44,8 @@ def _geometry_for(left: Sequence[Segment], gpus: Sequence[Gpu]) -> Geometry:
     return next(fitting, A100_80GB)
 
 
-def _detail(service: str, missing: Sequence[Segment], placed: Sequence[Placed], needs: str) -> str:
+def _detail(service: str, missing: Sequence[Segment], placed: Sequence[Placed], needs: str, accepting: int) -> str:
     planned = sum(one.segment.service == service for one in placed)
     rate = sum(segment.throughput for segment in missing)
-    return f"{needs} segments; {len(missing)} of {planned} planned ({rate:g} items/s) found no room"
+    found = f"{len(missing)} of {planned} segments ({rate:g} items/s) found no room"
+    return f"{needs}: {found} on the {accepting} that take segments"
