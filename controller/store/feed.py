@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -74,9 +74,6 @@ class Feed(Generic[T]):
             row = (await connection.execute(select(plane.c.revision, plane.c.compacted))).one()
             check_kept(last, compacted=row.compacted, revision=row.revision)
             rows = (await connection.execute(query.order_by(changes.c.revision).limit(BATCH))).all()
-        found = [Changed(Change(r.type), parse(self.value_type, r.payload), r.revision) for r in rows]
+        found = ((r, parse(self.value_type, r.payload)) for r in rows)
         reached = rows[-1].revision if len(rows) == BATCH else row.revision
-        return [item for item in found if self._passes(item)], reached
-
-    def _passes(self, item: Changed[Any]) -> bool:
-        return self.wanted(item.value)
+        return [Changed(Change(r.type), value, r.revision) for r, value in found if self.wanted(value)], reached
