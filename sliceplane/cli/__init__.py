@@ -1,0 +1,1 @@
+"""The `sliceplane` command."""
