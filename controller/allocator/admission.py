@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+MOST_REFUSALS = 20  # later names that may fail to fit before the search ends: each try packs the whole fleet
+
 
 def admit(
     names: Sequence[str],
@@ -11,14 +13,22 @@ def admit(
 ) -> list[str]:
     """The longest prefix that `fits`, found by bisection, and each later name that fits beside it.
 
-    A name is tried only if its least GPCs and those already admitted do not exceed the fleet's.
+    A name is tried only if its least GPCs and those already admitted do not exceed the fleet's; after
+    MOST_REFUSALS that did not fit, what room is left is not worth more tries.
     """
     admitted = list(names[: _longest_prefix(names, fits)])
     gpcs = sum(least_gpcs[name] for name in admitted)
+    refusals = 0
     for name in names[len(admitted) :]:
-        if gpcs + least_gpcs[name] <= fleet_gpcs and fits([*admitted, name]):
+        if refusals == MOST_REFUSALS:
+            break
+        if gpcs + least_gpcs[name] > fleet_gpcs:
+            continue
+        if fits([*admitted, name]):
             admitted.append(name)
             gpcs += least_gpcs[name]
+        else:
+            refusals += 1
     return admitted
 
 

@@ -1,6 +1,7 @@
 """The plan as a whole: an example by hand, every refusal, and what holds for any input."""
 
 import math
+import time
 from fractions import Fraction
 
 import pytest
@@ -135,6 +136,16 @@ def test_earlier_services_go_first_when_gpus_are_too_few() -> None:
     assert (refused.service, refused.reason) == ("large", Reason.INSUFFICIENT_GPUS)
     assert refused.gpus_short == plan(services, PROFILES).gpus - 1
     assert f"needs {refused.gpus_short} more A100-80GB" in refused.detail
+
+
+@pytest.mark.parametrize("max_gpus", [None, 100])
+def test_a_thousand_services_are_planned_in_about_a_second(max_gpus: int | None) -> None:
+    """Also where they do not all fit."""
+    services = [Service(f"s{n}", "net", 1 + 37 * n % 1000, 30 + n % 300) for n in range(1000)]
+    began = time.perf_counter()
+    found = plan(services, PROFILES, Options(max_gpus=max_gpus))
+    assert time.perf_counter() - began < 2
+    assert found.gpus == max_gpus or (max_gpus is None and found.gpus > 300)
 
 
 def test_a_name_given_twice_is_an_error() -> None:
