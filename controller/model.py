@@ -247,7 +247,10 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSegment:
-    """A segment within a stored plan; `action`: "keep", "create" or "remove"."""
+    """A segment within a stored plan; `action`: "keep", "create" or "remove".
+
+    Kept and created ones are the placement that turns work towards, each under the id of its segment.
+    """
 
     node: str
     gpu_uuid: str
@@ -261,6 +264,12 @@ class PlannedSegment:
     throughput: float
     latency_ms: float
     action: str
+    # What else a turn needs to carry the plan out; the public API leaves it out.
+    segment_id: str = ""
+    memory_slices: int = 0
+    model_digest: str = ""
+    serve: Serve = Serve.WHOLE
+    max_queue_delay_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -169,6 +170,12 @@ class Leader(Protocol):
 
 class Wakeups(Protocol):
     """Hints that something changed; lossy by design, so every waiter also has a period of its own."""
+
+    def ticket(self) -> asyncio.Event:
+        """Take it before reading what may change; `after` then misses no hint that came since."""
+
+    async def after(self, ticket: asyncio.Event, timeout_s: float) -> None:
+        """Returns once a hint came after `ticket` was taken, or after `timeout_s`."""
 
     async def wait(self, timeout_s: float) -> None:
         """Returns at the next hint, or after `timeout_s`."""
