@@ -1,0 +1,116 @@
+"""Cuts a model at a tensor: the nodes before it become the head, the nodes after it the tail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
+
+from slicer import graph, load
+from slicer.model import CutPoint, SlicerError
+
+CARRIED = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class Halves:
+    """A model in two: `head` ends in the cut tensor, `tail` starts from it and has the model's outputs."""
+
+    head: ModelProto
+    tail: ModelProto
+
+
+def split(model: ModelProto, cut: CutPoint) -> Halves:
+    """The halves of `model` at one of its valid cuts; operator sets, metadata and IR version stay as they are.
+
+    Constants, and nodes that compute from nothing else, go to the half that needs them, or to both. Raises
+    SlicerError where the tensor is no float32, which is all that the codec carries.
+    """
+    if cut.tensor.dtype != CARRIED:
+        raise SlicerError(
+            f'tensor "{cut.tensor.name}" is {cut.tensor.dtype or "of an unknown type"}; '
+            f"the codec carries {CARRIED}: cut elsewhere"
+        )
+    name = cut.tensor.name
+    value = helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+    _set_shape(value, cut)
+    head = _part(model, _ancestors(model, {name}, stop=""), load.inputs(model), [value])
+    return Halves(head, _tail(model, name, value))
+
+
+def _tail(model: ModelProto, name: str, value: ValueInfoProto) -> ModelProto:
+    outputs = list(model.graph.output)
+    nodes = _ancestors(model, {output.name for output in outputs}, stop=name)
+    if name not in {output.name for output in outputs}:
+        return _part(model, nodes, [value], outputs)
+    # The tensor is also a result: an input may not be an output, so it comes in under another name.
+    inner = ValueInfoProto()
+    inner.CopyFrom(value)
+    inner.name = _fresh(model, f"{name}_in")
+    passed = helper.make_node("Identity", [inner.name], [name])
+    return _part(model, [passed, *nodes], [inner], outputs)
+
+
+def _fresh(model: ModelProto, wish: str) -> str:
+    taken = {name for node in model.graph.node for name in (*node.input, *node.output)}
+    while wish in taken:
+        wish += "_"
+    return wish
+
+
+def _set_shape(value: ValueInfoProto, cut: CutPoint) -> None:
+    shape = value.type.tensor_type.shape
+    for size in cut.tensor.shape or ():
+        if isinstance(size, int):
+            shape.dim.add(dim_value=size)
+        else:
+            shape.dim.add(dim_param=size)
+    if cut.tensor.shape is None:
+        value.type.tensor_type.ClearField("shape")
+
+
+def _ancestors(model: ModelProto, wanted: set[str], stop: str) -> list[NodeProto]:
+    """The nodes, in order, that `wanted` depends on, without those behind the tensor `stop`."""
+    needed = wanted - {stop}
+    kept: list[NodeProto] = []
+    for node in reversed(model.graph.node):
+        if needed & set(node.output):
+            kept.append(node)
+            needed |= graph.reads(node) - {stop}
+    return kept[::-1]
+
+
+def _part(
+    model: ModelProto, nodes: list[NodeProto], inputs: Iterable[ValueInfoProto], outputs: Iterable[ValueInfoProto]
+) -> ModelProto:
+    """A model of these nodes with all that `model` says about them."""
+    part = ModelProto()
+    part.CopyFrom(model)
+    used = {name for node in nodes for name in (*graph.reads(node), *node.output)}
+    inputs = [value for value in inputs if value.name in used]
+    _fill(part.graph, model.graph, nodes, used)
+    _replace_ends(part, model, inputs, list(outputs))
+    return part
+
+
+def _fill(part: GraphProto, whole: GraphProto, nodes: list[NodeProto], used: set[str]) -> None:
+    for field in ("node", "initializer", "sparse_initializer", "value_info", "quantization_annotation"):
+        part.ClearField(field)
+    part.node.extend(nodes)
+    part.initializer.extend(i for i in whole.initializer if i.name in used)
+    part.sparse_initializer.extend(i for i in whole.sparse_initializer if i.values.name in used)
+    part.value_info.extend(v for v in whole.value_info if v.name in used)
+    part.quantization_annotation.extend(a for a in whole.quantization_annotation if a.tensor_name in used)
+
+
+def _replace_ends(
+    part: ModelProto, whole: ModelProto, inputs: list[ValueInfoProto], outputs: list[ValueInfoProto]
+) -> None:
+    constants = {i.name for i in part.graph.initializer}
+    declared = [v for v in whole.graph.input if v.name in constants]  # before IR 4 constants must be inputs, too
+    ends = {value.name for value in (*inputs, *outputs)}
+    inner = [v for v in part.graph.value_info if v.name not in ends]
+    for field, values in (("input", [*inputs, *declared]), ("output", outputs), ("value_info", inner)):
+        part.graph.ClearField(field)
+        getattr(part.graph, field).extend(values)
