@@ -18,22 +18,22 @@ FILES = {
 }
 
 
-def _line(image: Image.Image, height: int, width: int) -> Array:
-    """(1, 3, height, width) float32 in -1..1, BGR: scaled to the height, padded with 0 on the right."""
+def _line(image: Image.Image, height: int, width: int, paper: int = 128) -> npt.NDArray[np.uint8]:
+    """(1, 3, height, width) bytes, BGR: scaled to the height, padded with grey on the right."""
     scaled = min(width, max(1, round(image.width * height / image.height)))
-    pixels = np.asarray(image.convert("RGB").resize((scaled, height), Image.Resampling.BILINEAR), np.float32)
-    out = np.zeros((1, 3, height, width), np.float32)
-    out[0, :, :, :scaled] = pixels[:, :, ::-1].transpose(2, 0, 1) / 127.5 - 1.0
+    pixels = np.asarray(image.convert("RGB").resize((scaled, height), Image.Resampling.BILINEAR))
+    out = np.full((1, 3, height, width), paper, np.uint8)
+    out[0, :, :, :scaled] = pixels[:, :, ::-1].transpose(2, 0, 1)
     return out
 
 
 def orientation_input(image: Image.Image) -> Array:
-    """(1, 3, 48, 192) for the orientation model."""
-    return _line(image, 48, 192)
+    """(1, 3, 48, 192) float32 in -1..1 for the orientation model."""
+    return _line(image, 48, 192).astype(np.float32) / np.float32(127.5) - np.float32(1.0)
 
 
-def recognition_input(image: Image.Image) -> Array:
-    """(1, 3, 48, 320) for the recognition model."""
+def recognition_input(image: Image.Image) -> npt.NDArray[np.uint8]:
+    """(1, 3, 48, 320) bytes for the recognition model as `prepare` makes it."""
     return _line(image, 48, 320)
 
 
