@@ -177,11 +177,15 @@ def _legend(rows: Sequence[Row], signs: Mapping[str, str], narrow: bool) -> Iter
         its = blocks[name]
         line = Text()
         line.append(f" {signs[name]} ", style=_style(signs[name]))
-        count = f"{len(its)} segment{'s' if len(its) > 1 else ''}"
-        line.append(f" {name.ljust(longest)}  {count}, {sum(b.gpcs for b in its)} GPCs")
+        segments, gpcs = _counted(len(its), "segment"), _counted(sum(block.gpcs for block in its), "GPC")
+        line.append(f" {name.ljust(longest)}  {segments}, {gpcs}")
         line.append(f", {sum(b.throughput for b in its):,.1f} items/s")
         yield line
     yield from _key(rows, narrow)
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _key(rows: Sequence[Row], narrow: bool) -> Iterator[Text]:

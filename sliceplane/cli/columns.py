@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sliceplane.cli.tables import Column, age, clock, dash, number, short, size, yes
+from sliceplane.cli.tables import Column, age, clock, dash, number, short, size, tenths, yes
 from sliceplane.types import (
     Condition,
     Device,
@@ -63,11 +63,11 @@ WORKLOAD: tuple[Column[Workload], ...] = (
     Column("RATE/S", lambda one: number(one.spec.rate), right=True),
     Column("SLO MS", lambda one: number(one.spec.slo_ms), right=True),
     Column("SEGMENTS", lambda one: f"{one.status.ready_segments}/{one.status.planned_segments}", right=True),
-    Column("CAPACITY/S", lambda one: number(one.status.ready_throughput), right=True),
+    Column("CAPACITY/S", lambda one: tenths(one.status.ready_throughput), right=True),
     Column("STATUS", workload_state),
     Column("AGE", lambda one: age(one.created), right=True),
     Column("SERVE", lambda one: one.spec.serve, wide=True),
-    Column("PLANNED/S", lambda one: number(one.status.planned_throughput), wide=True, right=True),
+    Column("PLANNED/S", lambda one: tenths(one.status.planned_throughput), wide=True, right=True),
     Column("GENERATION", lambda one: str(one.generation), wide=True, right=True),
     Column("DIGEST", lambda one: short(one.status.model_digest), wide=True),
     Column("TARGET", lambda one: dash(one.status.target), wide=True),
@@ -94,8 +94,8 @@ POINT: tuple[Column[Point], ...] = (
     Column("GPCS", lambda one: str(one.size), right=True),
     Column("BATCH", lambda one: str(one.batch), right=True),
     Column("PROCESSES", lambda one: str(one.processes), right=True),
-    Column("ITEMS/S", lambda one: number(one.throughput), right=True),
-    Column("LATENCY MS", lambda one: number(one.latency_ms), right=True),
+    Column("ITEMS/S", lambda one: tenths(one.throughput), right=True),
+    Column("LATENCY MS", lambda one: tenths(one.latency_ms), right=True),
 )
 NODE: tuple[Column[Node], ...] = (
     Column("NAME", lambda one: one.name),
@@ -125,8 +125,8 @@ SEGMENT: tuple[Column[Segment], ...] = (
     Column("PROFILE", lambda one: one.profile),
     Column("BATCH", lambda one: str(one.batch), right=True),
     Column("PROCESSES", lambda one: str(one.processes), right=True),
-    Column("ITEMS/S", lambda one: number(one.throughput), right=True),
-    Column("LATENCY MS", lambda one: number(one.latency_ms), right=True),
+    Column("ITEMS/S", lambda one: tenths(one.throughput), right=True),
+    Column("LATENCY MS", lambda one: tenths(one.latency_ms), right=True),
     Column("STATE", lambda one: one.state),
     Column("RESTARTS", lambda one: str(one.restarts), right=True),
     Column("MESSAGE", lambda one: dash(one.message)),
@@ -150,8 +150,8 @@ DEVICE: tuple[Column[Device], ...] = (
     Column("LOCAL", lambda one: str(one.frames_local), right=True),
     Column("FAILED", lambda one: str(one.frames_failed), right=True),
     Column("SENT", lambda one: size(one.bytes_sent), right=True),
-    Column("P50 MS", lambda one: number(one.latency_p50_ms), right=True),
-    Column("P95 MS", lambda one: number(one.latency_p95_ms), right=True),
+    Column("P50 MS", lambda one: tenths(one.latency_p50_ms), right=True),
+    Column("P95 MS", lambda one: tenths(one.latency_p95_ms), right=True),
     Column("LAST SEEN", lambda one: age(one.last_seen), right=True),
     Column("BUNDLE", lambda one: short(one.bundle_digest), wide=True),
     Column("AGENT", lambda one: dash(one.agent_version), wide=True),
@@ -178,8 +178,8 @@ PLANNED_SEGMENT: tuple[Column[PlannedSegment], ...] = (
     Column("PROFILE", lambda one: one.profile),
     Column("BATCH", lambda one: str(one.batch), right=True),
     Column("PROCESSES", lambda one: str(one.processes), right=True),
-    Column("ITEMS/S", lambda one: number(one.throughput), right=True),
-    Column("LATENCY MS", lambda one: number(one.latency_ms), right=True),
+    Column("ITEMS/S", lambda one: tenths(one.throughput), right=True),
+    Column("LATENCY MS", lambda one: tenths(one.latency_ms), right=True),
 )
 SHORTFALL: tuple[Column[Shortfall], ...] = (
     Column("UNSERVED", lambda one: one.workload),

@@ -23,7 +23,9 @@ from sliceplane.client import Client
 def delete(
     session: Session, kind_word: str | None, names: tuple[str, ...], files: tuple[str, ...], ignore_not_found: bool
 ) -> None:
-    """Remove workloads, models, profiles, and nodes or devices that are gone for good.
+    """Remove workloads and other resources.
+
+    Models, profiles, and nodes or devices that are gone for good can be removed too.
 
     \b
     Examples:

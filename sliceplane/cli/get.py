@@ -25,9 +25,9 @@ POLL_S = 1.0
 @click.option("-w", "--watch", is_flag=True, help="Go on with each change, until Ctrl-C.")
 @pass_session
 def get(session: Session, kind_word: str, names: tuple[str, ...], output: str, watch: bool) -> None:
-    """Show workloads, models, profiles, nodes, gpus, segments, devices, plans or events.
+    """List resources of a kind.
 
-    Kinds may be singular, plural or short (wl, mo, pr, no, seg, dev, ev). A workload as YAML may
+    Kinds are workloads, models, profiles, nodes, gpus, segments, devices, plans and events; they may be singular, plural or short (wl, mo, pr, no, seg, dev, ev). A workload as YAML may
     be changed and applied again; its etag guards against lost updates.
 
     \b

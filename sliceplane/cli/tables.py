@@ -82,6 +82,11 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
+def tenths(value: float) -> str:
+    """One decimal always, so that a column's points stand under each other."""
+    return f"{value:.1f}"
+
+
 def size(count: int) -> str:
     """Bytes, for people: "12.3 MB" in powers of 1000."""
     value, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
