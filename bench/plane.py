@@ -74,7 +74,8 @@ class Plane:
         state = self.folder / name / "gpu"
         if not state.exists():
             host.create(state, gpus=gpus)
-        return host.environment(state)
+        env: dict[str, str] = host.environment(state)
+        return env
 
     def start_agent(self, name: str, *extra: str, gpus: int = 2) -> subprocess.Popen[bytes]:
         """Starts (or restarts) the node agent of the simulated host `name`."""

@@ -1,8 +1,8 @@
 """A simulated GPU host: makes its state, says with what environment a node agent runs on it, injects faults.
 
-    python -m simulator.host DIR create [--gpus N] [--product NAME]
-    python -m simulator.host DIR status
-    python -m simulator.host DIR fault GPU gpu-lost|gpu-back|xid=N|gi-in-use=N|ci-fail=N|delay-ms=N|mig-off|reset
+python -m simulator.host DIR create [--gpus N] [--product NAME]
+python -m simulator.host DIR status
+python -m simulator.host DIR fault GPU gpu-lost|gpu-back|xid=N|gi-in-use=N|ci-fail=N|delay-ms=N|mig-off|reset
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Measures what this machine's CPU makes of a model and writes it as a profile of the simulated GPUs.
 
 A simulated GPC is one CPU thread (see simulator/): a size of g GPCs is measured with min(g, cores) threads, alone on
-the machine; that is its latency. All GPCs of the simulated fleet share the cores, so the throughput that can be promised is
-the fair share: what a thread was measured to do, times g × cores / GPCs of the fleet. Nothing is typed in.
+the machine; that is its latency. All GPCs of the simulated fleet share the cores, so the throughput that can be
+promised is the fair share: what a thread was measured to do, times g × cores / GPCs of the fleet. Nothing is typed in.
 """
 
 from __future__ import annotations

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,7 +46,15 @@ def detection_input(image: Image.Image) -> Array:
     return np.ascontiguousarray(((pixels - mean) / deviation).transpose(2, 0, 1)[None], np.float32)
 
 
-INPUTS = {"orientation": orientation_input, "detection": detection_input, "recognition": recognition_input}
+INPUTS: dict[str, Callable[[Image.Image], npt.NDArray[Any]]] = {
+    "orientation": orientation_input,
+    "detection": detection_input,
+    "recognition": recognition_input,
+}
+    "orientation": orientation_input,
+    "detection": detection_input,
+    "recognition": recognition_input,
+}
 
 
 def characters(model: Path = FILES["recognition"]) -> list[str]:

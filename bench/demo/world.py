@@ -80,7 +80,8 @@ class World:
             images = [labels.render(i, upside_down=i % 2 == 1 and name == "orientation").image for i in range(SAMPLES)]
             if name == "detection":
                 images = [*labels.photographs(), *images[: SAMPLES - 2]]
-            np.savez(path, **direct(self.models[name], [ocr.INPUTS[name](image) for image in images]))
+            arrays = direct(self.models[name], [ocr.INPUTS[name](image) for image in images])
+            np.savez(path, allow_pickle=False, **arrays)
         return path
 
 
