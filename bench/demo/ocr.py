@@ -51,10 +51,6 @@ INPUTS: dict[str, Callable[[Image.Image], npt.NDArray[Any]]] = {
     "detection": detection_input,
     "recognition": recognition_input,
 }
-    "orientation": orientation_input,
-    "detection": detection_input,
-    "recognition": recognition_input,
-}
 
 
 def characters(model: Path = FILES["recognition"]) -> list[str]:
