@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from controller.model import (
@@ -184,6 +186,10 @@ class Wakeups(Protocol):
         """Hints in this process."""
 
 
+Publish = Callable[[], Awaitable[None]]
+Discard = Callable[[str], Awaitable[None]]
+
+
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
     """One uploaded file: what it is and what Triton will serve of it."""
@@ -199,8 +205,8 @@ class ModelVersion:
 class ModelStore(Protocol):
     """The descriptions of models and their versions; the bytes lie in the artifact store."""
 
-    async def add(self, name: str, version: ModelVersion) -> Model:
-        """Makes `version` the newest of `name`; a repeat changes nothing."""
+    async def add(self, name: str, version: ModelVersion, publish: Publish) -> Model:
+        """Makes `version` the newest of `name`; a repeat changes nothing. `publish` brings the bytes in, under lock."""
 
     async def get(self, name: str) -> Model:
         """Reads one. NotFound."""
@@ -212,9 +218,16 @@ class ModelStore(Protocol):
         """Reads a page by name."""
 
     async def delete(
-        self, name: str, *, etag: str, request_id: str, allow_missing: bool, validate_only: bool = False
-    ) -> tuple[str, ...]:
-        """Removes; returns the digests that no model has any more. NotFound, StaleEtag, FailedPrecondition."""
+        self,
+        name: str,
+        discard: Discard,
+        *,
+        etag: str,
+        request_id: str,
+        allow_missing: bool,
+        validate_only: bool = False,
+    ) -> None:
+        """Removes it, and by `discard` bytes that no model has any more. NotFound, StaleEtag, FailedPrecondition."""
 
 
 class ProfileStore(Protocol):
@@ -270,3 +283,33 @@ class PlanStore(Protocol):
         """Reads a page, newest first."""
 
 
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A file that was received and checked, and is not yet part of the store; `path` is local."""
+
+    digest: str
+    size_bytes: int
+    path: Path
+
+
+class Artifacts(Protocol):
+    """The bytes of model versions, by digest."""
+
+    @property
+    def limit_bytes(self) -> int:
+        """Size above which no version is taken."""
+
+    def staged(self, digest: str, size_bytes: int, chunks: AsyncIterator[bytes]) -> AbstractAsyncContextManager[Staged]:
+        """Receives and checks a file. InvalidArgument, ResourceExhausted. At its end nothing unpublished is kept."""
+
+    async def publish(self, staged: Staged) -> bool:
+        """Makes a staged file part of the store, atomically; False if it was there already."""
+
+    async def size(self, digest: str) -> int:
+        """Bytes of a version. NotFound."""
+
+    def read(self, digest: str, offset: int) -> AsyncIterator[bytes]:
+        """The bytes from `offset` on, at most 1 MiB at once. NotFound."""
+
+    async def discard(self, digest: str) -> None:
+        """Removes a version, if it is there."""

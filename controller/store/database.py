@@ -16,7 +16,15 @@ from controller.store.writer import Writer
 
 # A stuck statement must not hold the one writer's lock for ever; the kernel notices a dead host within half a minute.
 CONNECT = {
-    "options": "-c statement_timeout=30s -c lock_timeout=15s -c idle_in_transaction_session_timeout=60s",
+    "options": " ".join(
+        f"-c {setting}"
+        for setting in (
+            "timezone=UTC",
+            "statement_timeout=30s",
+            "lock_timeout=15s",
+            "idle_in_transaction_session_timeout=60s",
+        )
+    ),
     "connect_timeout": 5,
     "keepalives_idle": 10,
     "keepalives_interval": 5,

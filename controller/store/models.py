@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Row, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.errors import FailedPrecondition, NotFound, StaleEtag
 from controller.model import Model, Page
-from controller.ports import ModelVersion, NewEvent
+from controller.ports import Discard, ModelVersion, NewEvent, Publish
 from controller.store.database import Database
 from controller.store.pages import Listing
 from controller.store.requests import Request, earlier_answer, remember
@@ -20,9 +20,6 @@ from controller.store.tables import model_versions, models, workloads
 from controller.store.writer import Writer
 
 KIND = "model"
-
-Publish = Callable[[], Awaitable[None]]
-Discard = Callable[[str], Awaitable[None]]
 
 
 async def find_version(connection: AsyncConnection, name: str, digest: str) -> ModelVersion:

@@ -1,0 +1,60 @@
+"""Serves FleetService."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+from controller.api import wire
+from controller.api.streams import until
+from controller.service.fleet import Fleet
+from protos.sliceplane.fleet.v1 import fleet_pb2 as pb
+from protos.sliceplane.fleet.v1 import fleet_pb2_grpc
+
+
+class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
+    """Decode, call, encode."""
+
+    def __init__(self, fleet: Fleet, closing: asyncio.Event) -> None:
+        self._fleet, self._closing = fleet, closing
+
+    async def ListNodes(self, request: pb.ListNodesRequest, context: Any) -> pb.ListNodesResponse:
+        """Reads a page of hosts."""
+        page = await self._fleet.nodes(request.page_size, request.page_token)
+        return pb.ListNodesResponse(nodes=wire.all_out(wire.node_out, page.items), next_page_token=page.next_token)
+
+    async def ListGpus(self, request: pb.ListGpusRequest, context: Any) -> pb.ListGpusResponse:
+        """Reads a page of GPUs."""
+        page = await self._fleet.gpus(request.page_size, request.page_token, request.node)
+        return pb.ListGpusResponse(gpus=wire.all_out(wire.gpu_out, page.items), next_page_token=page.next_token)
+
+    async def ListSegments(self, request: pb.ListSegmentsRequest, context: Any) -> pb.ListSegmentsResponse:
+        """Reads a page of segments."""
+        page = await self._fleet.segments(request.page_size, request.page_token, request.workload, request.node)
+        found = wire.all_out(wire.segment_out, page.items)
+        return pb.ListSegmentsResponse(segments=found, next_page_token=page.next_token, revision=page.revision)
+
+    async def ListDevices(self, request: pb.ListDevicesRequest, context: Any) -> pb.ListDevicesResponse:
+        """Reads a page of devices."""
+        page = await self._fleet.devices(request.page_size, request.page_token)
+        found = wire.all_out(wire.device_out, page.items)
+        return pb.ListDevicesResponse(devices=found, next_page_token=page.next_token)
+
+    async def WatchSegments(
+        self, request: pb.WatchSegmentsRequest, context: Any
+    ) -> AsyncIterator[pb.WatchSegmentsResponse]:
+        """Streams changes of segments."""
+        async for change in until(self._closing, self._fleet.watch_segments(request.resume_revision, request.workload)):
+            found = wire.segment_out(change.value) if change.value else None
+            yield pb.WatchSegmentsResponse(segment=found, **wire.change_out(change))
+
+    async def DeleteNode(self, request: pb.DeleteNodeRequest, context: Any) -> pb.DeleteNodeResponse:
+        """Forgets a host."""
+        await self._fleet.delete_node(request.name, request.request_id)
+        return pb.DeleteNodeResponse()
+
+    async def DeleteDevice(self, request: pb.DeleteDeviceRequest, context: Any) -> pb.DeleteDeviceResponse:
+        """Forgets a device."""
+        await self._fleet.delete_device(request.name, request.request_id)
+        return pb.DeleteDeviceResponse()

@@ -1,0 +1,50 @@
+"""The controller's figures for Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter as Count
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from controller.model import State, Workload
+from controller.ports import PlaneStore
+
+
+class Metrics:
+    """Counters that grow as things happen, and gauges that are read from the store when scraped."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        named = {"registry": self.registry, "namespace": "sliceplane"}
+        self.turns = Counter("turns", "Reconcile turns by outcome.", ["outcome"], **named)  # type: ignore[arg-type]
+        self.turn_seconds = Histogram("turn_seconds", "Duration of a reconcile turn.", **named)  # type: ignore[arg-type]
+        self.rpcs = Counter("rpcs", "Calls answered.", ["method", "code"], **named)  # type: ignore[arg-type]
+        self.leader = Gauge("leader", "1 if this controller leads.", **named)  # type: ignore[arg-type]
+        self.database_up = Gauge("database_up", "1 if the database answered this scrape.", **named)  # type: ignore[arg-type]
+        self.workloads = Gauge("workloads", "Workloads by state.", ["state"], **named)  # type: ignore[arg-type]
+        self.segments = Gauge("segments", "Segments by state.", ["state"], **named)  # type: ignore[arg-type]
+        self.gpus = Gauge("gpus", "GPUs known.", **named)  # type: ignore[arg-type]
+        self.gpus_in_use = Gauge("gpus_in_use", "GPUs that carry segments.", **named)  # type: ignore[arg-type]
+        self.nodes = Gauge("nodes", "GPU hosts by connection.", ["connected"], **named)  # type: ignore[arg-type]
+
+    async def read(self, plane: PlaneStore) -> None:
+        """Reads the gauges. Unavailable if the database does not answer."""
+        now = await plane.snapshot()
+        workloads = Count(_state(workload) for workload in now.workloads)
+        for state in ("ready", "planned", "unplanned"):
+            self.workloads.labels(state).set(workloads[state])
+        segments = Count(segment.state for segment in now.segments)
+        for known in State:
+            self.segments.labels(known.value).set(segments[known])
+        self.gpus.set(len(now.gpus))
+        self.gpus_in_use.set(len({segment.gpu_uuid for segment in now.segments}))
+        connected = sum(node.connected for node in now.nodes)
+        self.nodes.labels("yes").set(connected)
+        self.nodes.labels("no").set(len(now.nodes) - connected)
+
+
+def _state(workload: Workload) -> str:
+    holds = {condition.type: condition.status for condition in workload.status.conditions}
+    if holds.get("Ready"):
+        return "ready"
+    return "planned" if holds.get("Planned") else "unplanned"

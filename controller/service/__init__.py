@@ -1,0 +1,1 @@
+"""What the public API does, in our own types: checks, then stores."""

@@ -1,0 +1,102 @@
+"""What the controller can be told, by flag or by environment variable (SLICEPLANE_CONTROLLER_...)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+ENVIRONMENT = "SLICEPLANE_CONTROLLER"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One controller's settings; addresses are "host:port" with port 0 for any free one."""
+
+    state_dir: Path
+    database_url: str
+    listen: tuple[str, ...]
+    xds_listen: tuple[str, ...]
+    http_listen: str
+    models_url: str
+    max_model_bytes: int
+    drain_seconds: float
+    turn_seconds: float
+    keep_changes: int
+    log_level: str
+    log_format: str
+    port_file: Path | None
+
+    @property
+    def models(self) -> str:
+        """URL of the model store."""
+        return self.models_url or (self.state_dir / "models").absolute().as_uri()
+
+
+def default_state_dir() -> Path:
+    """$XDG_STATE_HOME/sliceplane, or ~/.local/state/sliceplane."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return Path(base or Path.home() / ".local" / "state") / "sliceplane"
+
+
+_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option(
+        "--state-dir",
+        type=click.Path(file_okay=False, path_type=Path),
+        default=default_state_dir,
+        show_default="~/.local/state/sliceplane",
+        help="Where the embedded Postgres and the models lie.",
+    ),
+    click.option("--database-url", default="", help="postgresql://... Empty: a Postgres embedded in the state directory."),
+    click.option(
+        "--listen", multiple=True, default=("127.0.0.1:7070",), show_default=True, help="Public and agents' API; repeatable."
+    ),
+    click.option("--xds-listen", multiple=True, default=("127.0.0.1:7071",), show_default=True, help="xDS; repeatable."),
+    click.option("--http-listen", default="127.0.0.1:7072", show_default=True, help="/metrics, /healthz, /readyz."),
+    click.option("--models-url", default="", help="fsspec URL of the model store. Empty: models/ in the state directory."),
+    click.option(
+        "--max-model-bytes", type=click.IntRange(min=1), default=2 << 30, show_default=True, help="Largest model taken."
+    ),
+    click.option(
+        "--drain-seconds",
+        type=click.FloatRange(min=0),
+        default=10.0,
+        show_default=True,
+        help="Time for requests in flight before a segment is removed.",
+    ),
+    click.option(
+        "--turn-seconds",
+        type=click.FloatRange(min=0.05),
+        default=2.0,
+        show_default=True,
+        help="Reconcile at least so often; changes are acted on at once.",
+    ),
+    click.option(
+        "--keep-changes",
+        type=click.IntRange(min=1),
+        default=10_000,
+        show_default=True,
+        help="Changes, and events, that a watch can resume over.",
+    ),
+    click.option(
+        "--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True
+    ),
+    click.option("--log-format", type=click.Choice(["auto", "json", "text"]), default="auto", show_default=True),
+    click.option(
+        "--port-file",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=None,
+        help="Write the bound ports here as JSON, once serving.",
+    ),
+)
+
+
+def options(command: Callable[..., None]) -> Callable[..., None]:
+    """Adds every option to a click command; each may also come from its environment variable."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
