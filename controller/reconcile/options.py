@@ -1,0 +1,24 @@
+"""How a turn decides: drain and grace times, the planner's own options, since when we lead."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from controller import allocator
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Raises ValueError naming the field."""
+
+    drain_s: float = 10.0  # from leaving xDS to being stopped: requests in flight finish
+    offline_grace_s: float = 300.0  # how long a silent host keeps its share of the plan
+    leading_since: datetime | None = None  # a host's silence counts from here at the earliest
+    planner: allocator.Options = field(default_factory=allocator.Options)
+
+    def __post_init__(self) -> None:
+        for name in ("drain_s", "offline_grace_s"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} must be a finite number of seconds, at least 0, got {getattr(self, name)}")

@@ -1,0 +1,105 @@
+"""From demands and pools to where every segment shall stand: the planner, then as little change as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from controller import allocator
+from controller.model import Segment
+from controller.reconcile.demand import Demand, revision_of
+from controller.reconcile.fleet import Pool
+from controller.reconcile.slots import LEAVING
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """What becomes of one pool."""
+
+    pool: Pool
+    plan: allocator.Plan
+    placement: allocator.Placement
+
+
+def place(
+    pool: Pool,
+    demands: Sequence[Demand],
+    tables: dict[str, allocator.ProfileTable],
+    segments: Sequence[Segment],
+    planner: allocator.Options,
+) -> PoolPlan:
+    """Plans the demands on the pool that now holds `segments`.
+
+    Where GPUs are too few, a workload that runs keeps what it has and gets what fits beside it, unless that
+    would take room from a workload that could be served whole.
+    """
+    options = replace(planner, geometry=pool.geometry)
+    services = [demand.service for demand in demands]
+    names = [service.name for service in services]
+    current = [_running(segment) for segment in segments]
+    plan = allocator.plan(services, tables, options)
+    placement = allocator.rearrange(plan.placed, current, pool.gpus, names)
+    held = _held(services, current, options, {shortage.service for shortage in placement.shortages})
+    if held:
+        wanted = (*_as_placed(held, plan.gpus), *_rest(services, held, tables, options))
+        careful = allocator.rearrange(wanted, current, pool.gpus, names)
+        if _short(careful) <= _short(placement):
+            placement = careful
+    return PoolPlan(pool, plan, placement)
+
+
+def _short(placement: allocator.Placement) -> set[str]:
+    return {shortage.service for shortage in placement.shortages}
+
+
+def _running(segment: Segment) -> allocator.Running:
+    planned = allocator.Segment(
+        service=segment.workload,
+        size=segment.gpcs,
+        batch=segment.batch,
+        processes=segment.processes,
+        throughput=segment.throughput,
+        latency_ms=segment.latency_ms,
+        revision=revision_of(segment),
+    )
+    return allocator.Running(segment.id, segment.gpu_uuid, segment.start, planned, leaving=segment.state in LEAVING)
+
+
+def _held(
+    services: Sequence[allocator.Service],
+    current: Sequence[allocator.Running],
+    options: allocator.Options,
+    short: set[str],
+) -> list[allocator.Running]:
+    """What runs of the services that are short, and is still what they ask for."""
+    by_name = {service.name: service for service in services if service.name in short}
+    return [
+        running
+        for running in current
+        if not running.leaving
+        and (service := by_name.get(running.segment.service)) is not None
+        and running.segment.revision == service.revision
+        and running.segment.latency_ms < options.latency_share * service.slo_ms
+        and running.segment.processes <= options.processes_for(service)
+    ]
+
+
+def _as_placed(held: Sequence[allocator.Running], first_gpu: int) -> list[allocator.Placed]:
+    """The held segments as part of a map: one GPU of it for each GPU that holds some."""
+    number = {gpu: first_gpu + index for index, gpu in enumerate(dict.fromkeys(running.gpu for running in held))}
+    return [allocator.Placed(number[running.gpu], running.start, running.segment) for running in held]
+
+
+def _rest(
+    services: Sequence[allocator.Service],
+    held: Sequence[allocator.Running],
+    tables: dict[str, allocator.ProfileTable],
+    options: allocator.Options,
+) -> tuple[allocator.Placed, ...]:
+    """The plan for the rates that the held segments do not cover."""
+    covered: dict[str, float] = {}
+    for running in held:
+        name = running.segment.service
+        covered[name] = covered.get(name, 0.0) + running.segment.throughput
+    rest = [replace(service, rate=service.rate - covered.get(service.name, 0.0)) for service in services]
+    return allocator.plan([service for service in rest if service.rate > 0], tables, options).placed

@@ -1,0 +1,181 @@
+"""The next steps from what exists towards the plan in force: make before break wherever there is room."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from controller.model import PlannedSegment, Segment, Serve, State, Workload
+from controller.ports import NewEvent, Snapshot, Transition
+from controller.reconcile.demand import digest_of
+from controller.reconcile.fleet import fenced
+from controller.reconcile.options import Options
+from controller.reconcile.slots import LEAVING, by_gpu, capacity, overlap, serves
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What to do now; what must wait is found again by a later turn."""
+
+    create: tuple[Segment, ...]
+    transitions: tuple[Transition, ...]
+    forget: tuple[str, ...]
+    events: tuple[NewEvent, ...]
+
+
+def next_steps(
+    snapshot: Snapshot, targets: Sequence[PlannedSegment], short: frozenset[str], now: datetime, options: Options
+) -> Steps:
+    """Steps towards `targets`, the plan's placement; `short` names workloads that it does not serve whole."""
+    rollout = _Rollout(snapshot, targets, short, now)
+    rollout.finish_leaving(timedelta(seconds=options.drain_s))
+    rollout.release_surplus()
+    rollout.create_targets()
+    return Steps(tuple(rollout.create), tuple(rollout.moves.values()), tuple(rollout.forget), tuple(rollout.events))
+
+
+@dataclass
+class _Rollout:
+    """One turn's work; `moves` is by segment id and counts as done for all that is decided after it."""
+
+    snapshot: Snapshot
+    targets: Sequence[PlannedSegment]
+    short: frozenset[str]
+    now: datetime
+    create: list[Segment] = field(default_factory=list)
+    moves: dict[str, Transition] = field(default_factory=dict)
+    forget: list[str] = field(default_factory=list)
+    events: list[NewEvent] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._existing = {segment.id: segment for segment in self.snapshot.segments}
+        self._on_gpu = by_gpu(self.snapshot.segments)
+        self._workloads = {workload.name: workload for workload in self.snapshot.workloads}
+        self._targets_of: dict[str, list[PlannedSegment]] = {}
+        for target in self.targets:
+            self._targets_of.setdefault(target.workload, []).append(target)
+        self._segments_of: dict[str, list[Segment]] = {}
+        for segment in self.snapshot.segments:
+            self._segments_of.setdefault(segment.workload, []).append(segment)
+
+    def finish_leaving(self, drain: timedelta) -> None:
+        """Drained ones are removed, and those that their hosts no longer list are forgotten."""
+        for segment in self.snapshot.segments:
+            if segment.state is State.REMOVING and segment.gone:
+                self.forget.append(segment.id)
+                self._say(segment, "Removed", f"of {segment.workload}: its host no longer has it")
+            elif segment.state is State.DRAINING and self._drained(segment, drain):
+                self._move(segment, State.REMOVING, "drained")
+
+    def release_surplus(self) -> None:
+        """Lets go of what the plan no longer has: at once if it serves nobody, else once nobody needs it."""
+        wanted = {target.segment_id for target in self.targets}
+        faults = fenced(self.snapshot)
+        for segment in self.snapshot.segments:
+            if segment.id in wanted or segment.state in LEAVING:
+                continue
+            if segment.gpu_uuid in faults:
+                self._fence(segment, faults[segment.gpu_uuid])
+            elif not serves(segment):
+                self._move(segment, State.REMOVING, "no longer planned")
+            elif self._replaced(segment):
+                self._drain(segment, "no longer planned; what replaces it is ready")
+
+    def create_targets(self) -> None:
+        """Creates what is planned and missing: all that has room first, so that breaking is the last resort."""
+        missing = [target for target in self.targets if target.segment_id not in self._existing]
+        blocked = []
+        for target in missing:
+            if self._in_the_way(target):
+                blocked.append(target)
+            else:
+                self.create.append(_born(target))
+        for target in blocked:
+            holders = self._in_the_way(target)
+            if not any(self._in_progress(segment.workload) for segment in holders):
+                self._break(holders, target)
+
+    def _drained(self, segment: Segment, drain: timedelta) -> bool:
+        return segment.drain_since is None or self.now - segment.drain_since >= drain
+
+    def _leaves(self, segment: Segment) -> bool:
+        return segment.state in LEAVING or segment.id in self.moves
+
+    def _replaced(self, segment: Segment) -> bool:
+        """Whether its workload can do without it now."""
+        workload = self._workloads.get(segment.workload)
+        if workload is None:
+            return True
+        if workload.name not in self.short and self._rolled_out(workload.name):
+            return True
+        others = (s for s in self._segments_of[workload.name] if s.id != segment.id and not self._leaves(s))
+        return sum(capacity(other) for other in others if _can_stand_in(other, workload)) >= workload.spec.rate
+
+    def _rolled_out(self, workload: str) -> bool:
+        """Whether all that is planned for it is ready."""
+        existing = [self._existing.get(target.segment_id) for target in self._targets_of.get(workload, ())]
+        return all(segment is not None and segment.state is State.READY for segment in existing)
+
+    def _in_progress(self, workload: str) -> bool:
+        """Whether something of it is on its way: then what it has now is not broken for want of room."""
+        born = any(segment.workload == workload for segment in self.create)
+        existing = (self._existing.get(target.segment_id) for target in self._targets_of.get(workload, ()))
+        return born or any(segment is not None and segment.state is not State.READY for segment in existing)
+
+    def _in_the_way(self, target: PlannedSegment) -> list[Segment]:
+        """What holds its slots and does not leave yet."""
+        there = self._on_gpu.get(target.gpu_uuid, ())
+        return [segment for segment in there if overlap(segment, target) and not self._leaves(segment)]
+
+    def _break(self, holders: Iterable[Segment], target: PlannedSegment) -> None:
+        for segment in holders:
+            self._drain(segment, f"makes room for {target.workload}: there is none elsewhere")
+            message = (
+                f"{segment.id} of {segment.workload} drains before it is replaced: {target.workload} needs its slots"
+            )
+            self.events.append(NewEvent("workload", segment.workload, "BreakBeforeMake", message, warning=True))
+        self.create.append(_born(target))
+
+    def _fence(self, segment: Segment, fault: str) -> None:
+        self._move(segment, State.REMOVING, f"its GPU failed: {fault}")
+        self._say(segment, "SegmentLost", f"of {segment.workload} on {segment.node}: {fault}", warning=True)
+
+    def _drain(self, segment: Segment, message: str) -> None:
+        self.moves[segment.id] = Transition(segment.id, State.DRAINING, message, drain_since=self.now)
+        self._say(segment, "Draining", f"of {segment.workload}: {message}")
+
+    def _move(self, segment: Segment, state: State, message: str) -> None:
+        self.moves[segment.id] = Transition(segment.id, state, message)
+
+    def _say(self, segment: Segment, reason: str, message: str, *, warning: bool = False) -> None:
+        self.events.append(NewEvent("segment", segment.id, reason, message, warning))
+
+
+def _can_stand_in(segment: Segment, workload: Workload) -> bool:
+    """Whether clients of the workload are served by it all the same: a tail answers its own bundle only."""
+    if segment.serve is not workload.spec.serve:
+        return False
+    return workload.spec.serve is Serve.WHOLE or segment.model_digest == digest_of(workload)
+
+
+def _born(target: PlannedSegment) -> Segment:
+    return Segment(
+        id=target.segment_id,
+        workload=target.workload,
+        node=target.node,
+        gpu_uuid=target.gpu_uuid,
+        gpu_index=target.gpu_index,
+        start=target.start,
+        gpcs=target.gpcs,
+        memory_slices=target.memory_slices,
+        profile=target.profile,
+        batch=target.batch,
+        processes=target.processes,
+        throughput=target.throughput,
+        latency_ms=target.latency_ms,
+        model_digest=target.model_digest,
+        serve=target.serve,
+        max_queue_delay_us=target.max_queue_delay_us,
+        message="planned",
+    )

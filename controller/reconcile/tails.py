@@ -1,0 +1,32 @@
+"""Which bundle version a tail workload's devices shall use now: heads and tails must be of one bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from controller.model import Segment, Serve, Workload
+from controller.reconcile.demand import digest_of
+from controller.reconcile.slots import capacity
+
+
+def served_digest(workload: Workload, segments: Iterable[Segment]) -> str:
+    """The wanted version once its tails can take the whole rate; until then the one that can take the most."""
+    wanted = digest_of(workload)
+    by_digest: dict[str, float] = {}
+    for segment in segments:
+        if segment.workload == workload.name and segment.serve is workload.spec.serve:
+            by_digest[segment.model_digest] = by_digest.get(segment.model_digest, 0.0) + capacity(segment)
+    ready = by_digest.get(wanted, 0.0)
+    if ready >= workload.spec.rate:
+        return wanted
+    best = max(by_digest, key=lambda digest: (by_digest[digest], digest), default=wanted)
+    return best if by_digest.get(best, 0.0) > ready else wanted
+
+
+def clients_reach(workload: Workload, segments: Iterable[Segment]) -> list[Segment]:
+    """The segments that the workload's clients may be sent to; whether they answer is not asked."""
+    own = [s for s in segments if s.workload == workload.name and s.serve is workload.spec.serve]
+    if workload.spec.serve is Serve.WHOLE:
+        return own
+    digest = served_digest(workload, own)
+    return [segment for segment in own if segment.model_digest == digest]
