@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
@@ -15,9 +13,8 @@ from controller.ports import Leader, PlaneStore
 class HttpServer:
     """Serves on one address; `port` is the bound port once started."""
 
-    def __init__(self, plane: PlaneStore, leader: Leader, metrics: Metrics, leads: Callable[[], Awaitable[int]]) -> None:
-        """`leads` reads the epoch of whoever leads; 0: nobody ever did."""
-        self._plane, self._leader, self._metrics, self._leads = plane, leader, metrics, leads
+    def __init__(self, plane: PlaneStore, leader: Leader, metrics: Metrics) -> None:
+        self._plane, self._leader, self._metrics = plane, leader, metrics
         app = web.Application()
         app.router.add_get("/metrics", self._serve_metrics)
         app.router.add_get("/healthz", self._healthz)
@@ -44,7 +41,7 @@ class HttpServer:
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         try:
-            epoch = await self._leads()
+            epoch = await self._plane.last_epoch()
         except SliceplaneError as error:
             return web.Response(status=503, text=f"not ready: {error.message}\n")
         if not epoch:
@@ -60,4 +57,3 @@ class HttpServer:
         except SliceplaneError:
             self._metrics.database_up.set(0)
         return web.Response(body=generate_latest(self._metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-

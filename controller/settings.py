@@ -51,13 +51,23 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         show_default="~/.local/state/sliceplane",
         help="Where the embedded Postgres and the models lie.",
     ),
-    click.option("--database-url", default="", help="postgresql://... Empty: a Postgres embedded in the state directory."),
     click.option(
-        "--listen", multiple=True, default=("127.0.0.1:7070",), show_default=True, help="Public and agents' API; repeatable."
+        "--database-url", default="", help="postgresql://... Empty: a Postgres embedded in the state directory."
     ),
-    click.option("--xds-listen", multiple=True, default=("127.0.0.1:7071",), show_default=True, help="xDS; repeatable."),
+    click.option(
+        "--listen",
+        multiple=True,
+        default=("127.0.0.1:7070",),
+        show_default=True,
+        help="Public and agents' API; repeatable.",
+    ),
+    click.option(
+        "--xds-listen", multiple=True, default=("127.0.0.1:7071",), show_default=True, help="xDS; repeatable."
+    ),
     click.option("--http-listen", default="127.0.0.1:7072", show_default=True, help="/metrics, /healthz, /readyz."),
-    click.option("--models-url", default="", help="fsspec URL of the model store. Empty: models/ in the state directory."),
+    click.option(
+        "--models-url", default="", help="fsspec URL of the model store. Empty: models/ in the state directory."
+    ),
     click.option(
         "--max-model-bytes", type=click.IntRange(min=1), default=2 << 30, show_default=True, help="Largest model taken."
     ),

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.errors import Conflict, FailedPrecondition, NotFound
 from controller.model import Device, Gpu, Node, Segment, State
-from controller.ports import Decision, Snapshot, Transition
+from controller.ports import Decision, NewEvent, Snapshot, Transition
 from controller.store.database import Database
 from controller.store.fleet import select_nodes
 from controller.store.models import describe
@@ -58,6 +58,11 @@ class PgPlane:
             if writer.basis != basis:
                 raise Conflict("what the decision rests on has changed: decide again", reason="BASIS_MOVED")
             await _write(writer, decision)
+
+    async def last_epoch(self) -> int:
+        """Epoch of the last controller that won leadership; 0: none ever did."""
+        async with self._database.reading() as connection:
+            return int((await connection.execute(select(plane.c.epoch))).scalar_one())
 
     async def node_hello(self, node: Node) -> None:
         """Creates or refreshes a node as connected."""
@@ -123,13 +128,17 @@ async def _write(writer: Writer, decision: Decision) -> None:
     await hold_slots(writer, (*moved, *decision.create))
     for name, status in decision.statuses:
         await set_status(writer, name, status)
-    if decision.plan:
-        await add_plan(writer, decision.plan, decision.inputs)
+    number = await add_plan(writer, decision.plan, decision.inputs) if decision.plan else 0
     if decision.desired:
         grown = update(nodes).where(nodes.c.name.in_(decision.desired)).values(desired=nodes.c.desired + 1)
         await writer.connection.execute(grown)
         writer.touch_basis()
-    await writer.record(*decision.events)
+    await writer.record(*(_named(event, number) for event in decision.events))
+
+
+def _named(event: NewEvent, plan: int) -> NewEvent:
+    """An event about the plan that was just stored learns its number only here."""
+    return replace(event, subject=str(plan)) if event.subject_kind == "plan" and not event.subject else event
 
 
 def _moved(segment: Segment, transition: Transition) -> Segment:

@@ -22,12 +22,13 @@ async def newest_plan(connection: AsyncConnection) -> tuple[Plan | None, str]:
     return (parse(Plan, row._mapping), row.inputs) if row else (None, "")
 
 
-async def add_plan(writer: Writer, plan: Plan, inputs: str) -> None:
-    """Stores a plan under the next number; only the newest are kept."""
+async def add_plan(writer: Writer, plan: Plan, inputs: str) -> int:
+    """Stores a plan under the next number, which is returned; only the newest are kept."""
     row = {**to_row(plan, "id"), "created": plan.created or writer.now, "inputs": inputs}
     number = (await writer.connection.execute(insert(plans).values(row).returning(plans.c.id))).scalar_one()
     await writer.connection.execute(delete(plans).where(plans.c.id <= number - KEPT))
     writer.touch_basis()
+    return int(number)
 
 
 class PgPlans:
