@@ -1,0 +1,93 @@
+"""MPS: one control daemon per segment, with directories of its own, on the segment's MIG device."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+from common.errors import Unavailable
+from node_agent import processes
+from node_agent.model import Process
+
+CONTROL = "nvidia-cuda-mps-control"
+PATIENCE_S = 10.0
+
+
+def environment(folder: Path, mig_uuid: str) -> dict[str, str]:
+    """What a CUDA process of the segment, and the daemon itself, run with. `folder` is the segment's own."""
+    return {
+        **os.environ,
+        "CUDA_VISIBLE_DEVICES": mig_uuid,
+        "CUDA_MPS_PIPE_DIRECTORY": str(folder / "mps"),
+        "CUDA_MPS_LOG_DIRECTORY": str(folder / "mps-log"),
+    }
+
+
+async def start(folder: Path, mig_uuid: str) -> Process:
+    """Starts the segment's daemon, or finds it running. Unavailable if it does not start."""
+    if found := running(folder):
+        return found
+    for name in ("mps", "mps-log"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    _pid_file(folder).unlink(missing_ok=True)
+    code = await _run(folder, mig_uuid, "-d")
+    if code:
+        said = (folder / "mps-log" / "agent.log").read_text(errors="replace").strip().splitlines()
+        raise Unavailable(f"{CONTROL} -d failed: {said[-1] if said else code}")
+    for _ in range(int(PATIENCE_S / 0.05)):
+        if found := running(folder):
+            return found
+        await asyncio.sleep(0.05)
+    raise Unavailable(f"{CONTROL} wrote no pid file within {PATIENCE_S:.0f} s")
+
+
+async def stop(folder: Path, mig_uuid: str, daemon: Process | None) -> None:
+    """Asks the daemon to quit; ends it if it does not listen."""
+    daemon = daemon or running(folder)
+    if daemon is None or not processes.alive(daemon):
+        return
+    await _run(folder, mig_uuid, text="quit\n")
+    for _ in range(40):
+        if not processes.alive(daemon):
+            return
+        await asyncio.sleep(0.05)
+    await processes.end(daemon, 2.0)
+
+
+def running(folder: Path) -> Process | None:
+    """The daemon that the pid file names, if it lives and is one."""
+    try:
+        found = processes.of_pid(int(_pid_file(folder).read_text()))
+        if found and CONTROL[:15] in Path(f"/proc/{found.pid}/comm").read_text():
+            return found
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _pid_file(folder: Path) -> Path:
+    return folder / "mps" / "nvidia-cuda-mps-control.pid"
+
+
+async def _run(folder: Path, mig_uuid: str, *arguments: str, text: str = "") -> int:
+    # To a file, not a pipe: a daemon that keeps our end open would hold us for ever.
+    with (folder / "mps-log" / "agent.log").open("ab") as log:
+        try:
+            child = await asyncio.create_subprocess_exec(
+                CONTROL,
+                *arguments,
+                env=environment(folder, mig_uuid),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise Unavailable(f"cannot start {CONTROL}: {error.strerror}; is it on PATH?") from error
+    try:
+        await asyncio.wait_for(child.communicate(text.encode()), PATIENCE_S)
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+    return child.returncode or 0
