@@ -27,8 +27,9 @@ POLL_S = 1.0
 def get(session: Session, kind_word: str, names: tuple[str, ...], output: str, watch: bool) -> None:
     """List resources of a kind.
 
-    Kinds are workloads, models, profiles, nodes, gpus, segments, devices, plans and events; they may be singular, plural or short (wl, mo, pr, no, seg, dev, ev). A workload as YAML may
-    be changed and applied again; its etag guards against lost updates.
+    Kinds are workloads, models, profiles, nodes, gpus, segments, devices, plans and events; they
+    may be singular, plural or short (wl, mo, pr, no, seg, dev, ev). A workload as YAML may be
+    changed and applied again; its etag guards against lost updates.
 
     \b
     Examples:

@@ -101,7 +101,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 def server_said(error: SliceplaneError) -> str:
     """The error's one line; if nobody answered, how to name another server."""
-    hint = "; start it or name another with --server HOST:PORT" if error.reason == CANNOT_REACH else ""
+    hint = " use --server HOST:PORT for another" if error.reason == CANNOT_REACH else ""
     return " ".join(error.message.split()) + hint
 
 

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 
 from common.errors import InvalidArgument
 from common.names import is_digest
-from sliceplane.cli.session import LiveCommand, Session, bad_input, pass_session, stderr_console
+from sliceplane.cli.session import LiveCommand, Session, bad_input, pass_session, refused, stderr_console
 from sliceplane.cli.tables import size
 
 
@@ -42,9 +42,10 @@ def push(session: Session, name: str, file: Path, format_: str | None, request_i
                 name, file, format=format_ or "", request_id=request_id, progress=progress
             )
         except InvalidArgument as error:
-            if any(violation.field == "name" for violation in error.violations):
+            if any(violation.field in ("name", "file") for violation in error.violations):
                 raise bad_input(error.message) from error
-            raise
+            said = [violation.description for violation in error.violations] or [error.message]
+            raise refused(*(f"{file}: {one}" for one in said)) from error
     outcome = "unchanged" if pushed.already_existed else "pushed"
     click.echo(f"model/{name} {outcome} {pushed.model.digest} ({size(file.stat().st_size)})")
 

@@ -105,5 +105,7 @@ def _segment_columns(made: Plan) -> tuple[Column[Placed], ...]:
 
 def summary(algorithm: str, gpus: int, bound: int, gpcs: int, elapsed_ms: float) -> str:
     """ "parvagpu: 13 GPUs (no plan needs fewer than 12), 90 GPCs, 3.1 ms"."""
-    proof = "proven to be the fewest" if gpus == bound else f"no plan needs fewer than {bound}"
+    proof = f"no plan needs fewer than {bound}"
+    if gpus <= bound:
+        proof = "proven to be the fewest" if gpus == bound else f"to serve all takes at least {bound}"
     return f"{algorithm}: {gpus} GPU{'' if gpus == 1 else 's'} ({proof}), {gpcs} GPCs, {number(elapsed_ms)} ms"

@@ -153,7 +153,7 @@ def _meaning(error: grpc.RpcError, server: str, limit_s: float | None) -> Slicep
 
 def unreachable(server: str) -> Unavailable:
     """What a caller is told when nobody answers."""
-    return Unavailable(f"cannot reach {server}: is sliceplane-controller running there?", reason=CANNOT_REACH)
+    return Unavailable(f"cannot reach {server}; is sliceplane-controller running there?", reason=CANNOT_REACH)
 
 
 def request_id_or_new(request_id: str | None) -> str:

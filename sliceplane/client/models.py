@@ -48,10 +48,13 @@ class ModelVerbs:
             raise InvalidArgument(violation)
         if format not in wire.FORMAT_BACK:
             raise InvalidArgument(Violation("format", f'"{format}" is none of onnx, bundle'))
+        size = Path(path).stat().st_size
+        if not size:
+            raise InvalidArgument(Violation("file", f"{path} is empty"))
         header = pb.UploadHeader(
             name=name,
             digest=file_digest(Path(path)),
-            size_bytes=Path(path).stat().st_size,
+            size_bytes=size,
             format=wire.FORMAT_BACK[format],
             request_id=request_id_or_new(request_id),
         )
