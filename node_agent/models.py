@@ -26,7 +26,7 @@ class ModelCache:
         folder.mkdir(parents=True, exist_ok=True)
 
     async def fetch(self, digest: str) -> Path:
-        """The verified file of that digest. NotFound, Unavailable (also if it arrives damaged: the next try is afresh)."""
+        """The verified file of that digest. NotFound; Unavailable, also if it arrives damaged: try again."""
         path = self.folder / digest.removeprefix("sha256:")
         async with self._locks.setdefault(digest, asyncio.Lock()):
             if not path.exists():

@@ -16,8 +16,9 @@ class PortPool:
         self._next = first
 
     def take(self, count: int, promised: Iterable[int]) -> list[int]:
-        """`count` ports that can be listened on now and are not among `promised`. ResourceExhausted if there are none."""
-        held, found = set(promised), []
+        """`count` ports free to listen on and not among `promised`. ResourceExhausted if there are too few."""
+        held = set(promised)
+        found: list[int] = []
         for _ in range(self.last - self.first + 1):
             if len(found) == count:
                 return found

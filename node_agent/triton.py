@@ -76,7 +76,7 @@ def _place(spec: SegmentSpec, model: Path, target: Path) -> None:
 
 
 async def facts(model: Path) -> dict[str, Any]:
-    """Inputs, outputs and batchability of an ONNX file, read in a process of its own. InvalidArgument if it has none."""
+    """Inputs, outputs and batchability of an ONNX file, read in its own process. InvalidArgument if there are none."""
     reader = await subprocess.create_subprocess_exec(
         sys.executable, "-m", "common.onnx_meta", str(model), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )

@@ -1,0 +1,81 @@
+"""The link to the controller: dial, say hello, report, obey; on any failure dial again. Offline, what runs goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+import grpc
+import structlog
+from grpc import aio
+
+from common.backoff import delays
+from node_agent import wire
+from node_agent.agent import Agent
+from node_agent.model import Observed
+from protos.sliceplane.node.v1 import node_pb2 as pb
+from protos.sliceplane.node.v1 import node_pb2_grpc
+
+log = structlog.get_logger("link")
+VERSION = "0.1.0"
+QUIET_S = 0.05  # changes that come together are reported together
+
+
+@dataclass
+class Link:
+    """One stream at a time on `channel`, for the host `node` whose endpoints are dialled at `address`."""
+
+    agent: Agent
+    channel: aio.Channel
+    node: str
+    address: str
+    instance: str = field(default_factory=lambda: uuid.uuid4().hex)
+    heartbeat_s: float = 5.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Holds the link until `stop`."""
+        pauses = delays()
+        while not stop.is_set():
+            try:
+                await self._session(stop)
+                pauses = delays()
+            except grpc.RpcError as error:
+                call = error if isinstance(error, aio.AioRpcError) else None
+                log.warning("link lost", why=call.details() if call else str(error))
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), next(pauses))
+
+    async def _session(self, stop: asyncio.Event) -> None:
+        stub = node_pb2_grpc.NodeLinkServiceStub(self.channel)
+        ended = asyncio.Event()
+        call = stub.Connect(self._reports(stop, ended))
+        try:
+            while (answer := await call.read()) is not aio.EOF:
+                self._obey(answer)
+        finally:
+            ended.set()
+            call.cancel()
+
+    def _obey(self, answer: pb.ConnectResponse) -> None:
+        if answer.HasField("welcome"):
+            self.heartbeat_s = answer.welcome.heartbeat_s or self.heartbeat_s
+            log.info("linked", epoch=answer.welcome.epoch)
+        elif answer.HasField("desired"):
+            self.agent.accept(wire.desired(answer.desired))
+
+    async def _reports(self, stop: asyncio.Event, ended: asyncio.Event) -> AsyncIterator[pb.ConnectRequest]:
+        hello = pb.Hello(node=self.node, address=self.address, agent_version=VERSION, instance_id=self.instance)
+        yield pb.ConnectRequest(hello=hello)
+        last: Observed | None = None
+        while not (stop.is_set() or ended.is_set()):
+            self.agent.changed.clear()
+            now = self.agent.observed()
+            if now.gpus or last is not None:  # nothing has been observed yet: an empty report would say all is gone
+                yield pb.ConnectRequest(observed=wire.observed(now))
+                last = now
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.agent.changed.wait(), self.heartbeat_s if last else QUIET_S)
+            await asyncio.sleep(QUIET_S)
