@@ -93,7 +93,8 @@ def _lines(document: Document, error: SliceplaneError) -> list[str]:
         fields = [(one.field.removeprefix("workload."), one.description) for one in error.violations]
         return [f"{document.place(field)}: workload {name}: {field}: {what}" for field, what in fields]
     field = "spec.model" if isinstance(error, NotFound) else "etag" if isinstance(error, Conflict) else ""
-    return [f"{document.place(field)}: workload {name}: {' '.join(error.message.split())}"]
+    said = " ".join(error.message.split())
+    return [f"{document.place(field)}: {said if name in said else f'workload {name}: {said}'}"]
 
 
 def _show_dry_run(client: Client, documents: Sequence[Document], checked: Sequence[Applied]) -> None:
