@@ -73,6 +73,10 @@ class FakePlaneStore:
         """Removes workloads."""
         self._store(workloads=tuple(w for w in self.state.workloads if w.name not in names))
 
+    async def last_epoch(self) -> int:
+        """Epoch that commits must bear."""
+        return self.epoch
+
     async def node_hello(self, node: Node) -> None:
         """Creates or refreshes a node as connected."""
         old = self.node(node.name)
