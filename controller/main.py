@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from controller.api.register import Services, register_api
 from controller.artifacts.inspect import inspect
 from controller.artifacts.store import FileArtifacts
 from controller.http import HttpServer
+from controller.links.edge import EdgeLinks
+from controller.links.node import NodeLinks
 from controller.metrics import Metrics
 from controller.model import Plan, Workload
 from controller.ports import Snapshot
@@ -30,6 +32,8 @@ from controller.service.profiles import Profiles
 from controller.service.workloads import Workloads
 from controller.settings import ENVIRONMENT, Settings, options
 from controller.stores import Stores, opened, postgres
+from controller.turn import Turns, utc_now
+from controller.xds.server import Xds
 
 log = structlog.get_logger("controller")
 GRACE_S = 5.0
@@ -55,12 +59,19 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         stores = await stack.enter_async_context(opened(url, keep=settings.keep_changes))
         artifacts = FileArtifacts(settings.models, limit_bytes=settings.max_model_bytes)
         await artifacts.prepare()
-        api = await _start_api(settings, stores, artifacts)
-        stack.push_async_callback(api.stop, GRACE_S)
-        http = HttpServer(stores.plane, stores.leader, Metrics())
+        api, xds, metrics = rpc.build(settings.listen), rpc.build(settings.xds_listen), Metrics()
+        how = reconcile.Options(drain_s=settings.drain_seconds, offline_grace_s=settings.offline_grace_seconds)
+        # A host's silence counts from our start at the earliest, in previews as in turns.
+        register_api(api, services(stores, artifacts, replace(how, leading_since=utc_now())))
+        turns = _turns(settings, stores, api, xds, how, metrics)
+        await stack.enter_async_context(running(turns.run()))
+        for server in (xds, api):
+            await server.start()
+            stack.push_async_callback(server.stop, GRACE_S)
+        http = HttpServer(stores.plane, stores.leader, metrics)
         stack.push_async_callback(http.stop)
         await http.start(settings.http_listen)
-        ports = {"api": api.ports[0], "http": http.port}
+        ports = {"api": api.ports[0], "xds": xds.ports[0], "http": http.port}
         log.info("serving", **ports)
         if settings.port_file:
             await asyncio.to_thread(_write_ports, settings.port_file, ports)
@@ -68,18 +79,52 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         log.info("stopping")
 
 
-async def _start_api(settings: Settings, stores: Stores, artifacts: FileArtifacts) -> rpc.Server:
-    server = rpc.build(settings.listen)
-    register_api(server, services(stores, artifacts, reconcile.Options(drain_s=settings.drain_seconds)))
-    await server.start()
-    return server
+def _turns(
+    settings: Settings, stores: Stores, api: rpc.Server, xds: rpc.Server, how: reconcile.Options, metrics: Metrics
+) -> Turns:
+    """The reconcile loop, with the links on the agents' server and the xDS service on its own."""
+    nodes = NodeLinks(stores.plane, stores.leader, api.closing, utc_now)
+    nodes.register(api)
+    devices = EdgeLinks(stores.plane, api.closing, utc_now)
+    devices.register(api)
+    service = Xds(xds.closing)
+    service.register(xds)
+    metrics.watch_xds(service.counters)
+
+    def observe(outcome: str, seconds: float) -> None:
+        metrics.turns.labels(outcome).inc()
+        metrics.turn_seconds.observe(seconds)
+
+    return Turns(
+        stores.plane,
+        stores.leader,
+        stores.wakeups,
+        nodes,
+        devices,
+        service,
+        how,
+        settings.turn_seconds,
+        observe=observe,
+    )
+
+
+@asynccontextmanager
+async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs endless work beside the body; it is cancelled when the body ends."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 def services(stores: Stores, artifacts: FileArtifacts, how: reconcile.Options) -> Services:
     """The public services on `stores`; previews plan as turns would with `how`."""
 
     def preview(snapshot: Snapshot, workloads: Sequence[Workload], deleted: Sequence[str]) -> Plan:
-        return reconcile.preview(snapshot, workloads, deleted, now=datetime.now(UTC), options=how)
+        return reconcile.preview(snapshot, workloads, deleted, now=utc_now(), options=how)
 
     return Services(
         Workloads(stores.workloads, stores.plane, preview),

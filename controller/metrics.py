@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from controller.model import State, Workload
 from controller.ports import PlaneStore
+from controller.xds.server import Counters
 
 
 class Metrics:
@@ -26,6 +27,17 @@ class Metrics:
         self.gpus = Gauge("gpus", "GPUs known.", **named)  # type: ignore[arg-type]
         self.gpus_in_use = Gauge("gpus_in_use", "GPUs that carry segments.", **named)  # type: ignore[arg-type]
         self.nodes = Gauge("nodes", "GPU hosts by connection.", ["connected"], **named)  # type: ignore[arg-type]
+
+    def watch_xds(self, counters: Counters) -> None:
+        """Shows the xDS server's counters."""
+        read = {
+            "xds_streams": ("Open xDS streams.", lambda: counters.streams),
+            "xds_responses": ("xDS responses sent since the start.", lambda: counters.responses),
+            "xds_rejected": ("xDS responses that clients rejected since the start.", lambda: counters.rejected),
+        }
+        for name, (said, value) in read.items():
+            gauge = Gauge(name, said, registry=self.registry, namespace="sliceplane")
+            gauge.set_function(value)
 
     async def read(self, plane: PlaneStore) -> None:
         """Reads the gauges. Unavailable if the database does not answer."""

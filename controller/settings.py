@@ -25,6 +25,7 @@ class Settings:
     models_url: str
     max_model_bytes: int
     drain_seconds: float
+    offline_grace_seconds: float
     turn_seconds: float
     keep_changes: int
     log_level: str
@@ -77,6 +78,13 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default=10.0,
         show_default=True,
         help="Time for requests in flight before a segment is removed.",
+    ),
+    click.option(
+        "--offline-grace-seconds",
+        type=click.FloatRange(min=0),
+        default=300.0,
+        show_default=True,
+        help="How long a GPU host that fell silent keeps its share of the plan.",
     ),
     click.option(
         "--turn-seconds",
