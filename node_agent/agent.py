@@ -142,7 +142,8 @@ class Agent:
             return
         try:
             await attempt()
-            self.troubles.pop(id_, None)
+            if id_ not in self.statuses or self.statuses[id_].state is State.READY:
+                self.troubles.pop(id_, None)
         except (SliceplaneError, OSError) as error:
             tries = trouble.tries + 1 if trouble else 1
             pause = RETRY_S[min(tries, len(RETRY_S)) - 1]

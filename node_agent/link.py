@@ -7,6 +7,7 @@ import contextlib
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 import structlog
@@ -51,12 +52,17 @@ class Link:
     async def _session(self, stop: asyncio.Event) -> None:
         stub = node_pb2_grpc.NodeLinkServiceStub(self.channel)
         ended = asyncio.Event()
-        call = stub.Connect(self._reports(stop, ended))
+        call: Any = stub.Connect(self._reports(stop, ended))
+        cut = asyncio.create_task(_cancel_at(stop, call))
         try:
             while (answer := await call.read()) is not aio.EOF:
                 self._obey(answer)
+        except asyncio.CancelledError:
+            if not stop.is_set():
+                raise
         finally:
             ended.set()
+            cut.cancel()
             call.cancel()
 
     def _obey(self, answer: pb.ConnectResponse) -> None:
@@ -79,3 +85,8 @@ class Link:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.agent.changed.wait(), self.heartbeat_s if last else QUIET_S)
             await asyncio.sleep(QUIET_S)
+
+
+async def _cancel_at(stop: asyncio.Event, call: Any) -> None:
+    await stop.wait()
+    call.cancel()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import grpc
 import structlog
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from common.errors import Unavailable
 from common.rpc.channel import aio_channel
 from node_agent import mps, processes, triton
 from node_agent.journal import Journal
@@ -22,6 +24,7 @@ from node_agent.ports_pool import PortPool
 
 log = structlog.get_logger("segment")
 TAIL_SERVICE = "sliceplane.tail.v1.TailService"
+EARLY_S = 10.0
 STOP_GRACE_S = triton.EXIT_TIMEOUT_S + 2.0
 
 
@@ -145,6 +148,7 @@ class Segments:
     def _start_missing(self, record: Record, index: int, repository: Path, model: Path) -> Record:
         spec, home, unit = record.spec, self.home(record.spec), record.units[index]
         env = mps.environment(home, record.mig_uuid)
+        self._blame(record, index)
         died = 0
         if not processes.alive(unit.triton):
             died += unit.triton is not None
@@ -156,6 +160,17 @@ class Segments:
         if died:
             log.warning("process replaced", segment=spec.id, workload=spec.workload, unit=index)
         return replace(record.with_unit(index, unit), restarts=record.restarts + died)
+
+    def _blame(self, record: Record, index: int) -> None:
+        """A process that ended right after its start will do so again: Unavailable, so that the next try waits."""
+        unit, home = record.units[index], self.home(record.spec)
+        for name, process in (("triton", unit.triton), ("tail", unit.tail)):
+            if process is None or processes.alive(process) or time.time() - process.started > EARLY_S:
+                continue
+            cleared = replace(unit, triton=None) if name == "triton" else replace(unit, tail=None)
+            self.journal.put(replace(record.with_unit(index, cleared), restarts=record.restarts + 1))
+            why = triton.log_tail(home / f"{name}-{index}.log")
+            raise Unavailable(f"{name} {index} ended right after its start{': ' + why if why else ''}")
 
     def _tail(self, spec: SegmentSpec, unit: Unit, bundle: Path) -> list[str]:
         beside = Path(sys.executable).with_name("sliceplane-tail")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-from common.bundle import Bundle, BundleError
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
 from common.errors import InvalidArgument, Unavailable, Violation
@@ -37,10 +36,10 @@ def command(spec: SegmentSpec, unit: Unit, repository: Path, host: str) -> list[
         "grpc-port": unit.grpc_port,
         "metrics-address": host,
         "metrics-port": unit.metrics_port,
-        "disable-auto-complete-config": "true",
         "log-verbose": 0,
     }
-    return ["tritonserver", *(f"--{name}={value}" for name, value in options.items())]
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return ["tritonserver", "--disable-auto-complete-config", *flags]
 
 
 async def lay_out(spec: SegmentSpec, model: Path, folder: Path) -> Path:
@@ -62,6 +61,8 @@ def _place(spec: SegmentSpec, model: Path, target: Path) -> None:
     with model.open("rb") as file:
         is_bundle = file.read(4) == BUNDLE_MAGIC
     if is_bundle:
+        from common.bundle import Bundle, BundleError
+
         try:
             bundle = Bundle.open(model)
             fresh.write_bytes(bundle.tail_bytes() if spec.serve is Serve.TAIL else bundle.model_bytes())
