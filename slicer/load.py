@@ -28,7 +28,7 @@ def serialise(model: ModelProto, what: str) -> bytes:
     """The model as one file's bytes, the same for the same model. Raises SlicerError over 2 GB."""
     try:
         if model.ByteSize() <= _LARGEST:
-            return model.SerializeToString(deterministic=True)
+            return bytes(model.SerializeToString(deterministic=True))
     except (ValueError, EncodeError) as error:
         raise SlicerError(f"{what} cannot be written: {_first_line(error)}") from error
     raise SlicerError(f"{what} is larger than 2 GB, more than one ONNX file can hold; cut a smaller model")
