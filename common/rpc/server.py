@@ -12,7 +12,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from common.errors import Unavailable
-from common.rpc.interceptor import ErrorInterceptor
+from common.rpc.interceptor import Count, CountInterceptor, ErrorInterceptor
 
 # Agents ping every 10 s, data or not; a server's own default would answer the third ping with GOAWAY.
 KEEPALIVE = (
@@ -37,13 +37,18 @@ class Server:
     ports: list[int] = field(default_factory=list)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def start(self) -> None:
-        """Starts answering; every service is SERVING."""
+    async def start(self, *, serving: bool = True) -> None:
+        """Starts answering; every service is SERVING, or NOT_SERVING until `set_serving` says otherwise."""
         names = (*self.services, health.SERVICE_NAME, reflection.SERVICE_NAME)
         reflection.enable_server_reflection(names, self.raw)
+        await self.set_serving(serving)
         await self.raw.start()
+
+    async def set_serving(self, serving: bool) -> None:
+        """Tells health probes, under the name of every service and of none, whether to send requests here."""
+        status = health_pb2.HealthCheckResponse.SERVING if serving else health_pb2.HealthCheckResponse.NOT_SERVING
         for name in ("", *self.services):
-            await self.health.set(name, health_pb2.HealthCheckResponse.SERVING)
+            await self.health.set(name, status)
 
     async def stop(self, grace_s: float) -> None:
         """Says NOT_SERVING, ends endless streams, lets calls in flight finish for `grace_s` seconds."""
@@ -52,15 +57,19 @@ class Server:
         await self.raw.stop(grace_s)
 
 
-def build(addresses: Sequence[str], *, max_message_bytes: int = 4 << 20) -> Server:
-    """A server listening on `addresses` ("host:port", port 0: any free one). Raises Unavailable if it cannot."""
+def build(addresses: Sequence[str], *, max_message_bytes: int = 4 << 20, count: Count | None = None) -> Server:
+    """A server listening on `addresses` ("host:port", port 0: any free one). Raises Unavailable if it cannot.
+
+    `count` is told the method and the status of every call that ends.
+    """
     options = (
         *KEEPALIVE,
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.so_reuseport", 0),
     )
-    raw = aio.server(interceptors=[ErrorInterceptor()], options=options)
+    counting = [CountInterceptor(count)] if count else []
+    raw = aio.server(interceptors=[*counting, ErrorInterceptor()], options=options)
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, raw)
     server = Server(raw, servicer)
