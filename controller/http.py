@@ -41,7 +41,7 @@ class HttpServer:
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         try:
-            epoch = await self._plane.last_epoch()
+            epoch = await self._plane.leading_epoch()
         except SliceplaneError as error:
             return web.Response(status=503, text=f"not ready: {error.message}\n")
         if not epoch:

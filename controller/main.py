@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Coroutine, Sequence
+import os
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -48,76 +49,36 @@ def main(**given: Any) -> None:
     """
     settings = Settings(**given)
     logs.configure(settings.log_level, settings.log_format)
+    # We start programs (Postgres, the reader of uploads) but never fork to go on: gRPC need not prepare for it.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     process.run(lambda stop: serve(settings, stop))
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
-    """Serves until `stop`; then says NOT_SERVING, ends the watches, and lets calls in flight finish."""
+    """Serves until `stop`; then says NOT_SERVING, ends the endless streams, and lets calls in flight finish."""
     async with AsyncExitStack() as stack:
         settings.state_dir.mkdir(parents=True, exist_ok=True)
         url = await stack.enter_async_context(postgres(settings))
         stores = await stack.enter_async_context(opened(url, keep=settings.keep_changes))
         artifacts = FileArtifacts(settings.models, limit_bytes=settings.max_model_bytes)
         await artifacts.prepare()
-        api, xds, metrics = rpc.build(settings.listen), rpc.build(settings.xds_listen), Metrics()
+        metrics = Metrics()
+        api, xds_server = (
+            rpc.build(addresses, count=metrics.count) for addresses in (settings.listen, settings.xds_listen)
+        )
         how = reconcile.Options(drain_s=settings.drain_seconds, offline_grace_s=settings.offline_grace_seconds)
         # A host's silence counts from our start at the earliest, in previews as in turns.
         register_api(api, services(stores, artifacts, replace(how, leading_since=utc_now())))
-        turns = _turns(settings, stores, api, xds, how, metrics)
-        await stack.enter_async_context(running(turns.run()))
-        for server in (xds, api):
-            await server.start()
-            stack.push_async_callback(server.stop, GRACE_S)
+        turns = _turns(settings, stores, how, api, xds_server, metrics)
         http = HttpServer(stores.plane, stores.leader, metrics)
         stack.push_async_callback(http.stop)
         await http.start(settings.http_listen)
-        ports = {"api": api.ports[0], "xds": xds.ports[0], "http": http.port}
-        log.info("serving", **ports)
-        if settings.port_file:
-            await asyncio.to_thread(_write_ports, settings.port_file, ports)
-        await stop.wait()
+        turning = await stack.enter_async_context(_running(turns))
+        for server in (xds_server, api):
+            await stack.enter_async_context(_serving(server))
+        await _announce(settings, {"api": api.ports[0], "xds": xds_server.ports[0], "http": http.port})
+        await _until(stop, turning)
         log.info("stopping")
-
-
-def _turns(
-    settings: Settings, stores: Stores, api: rpc.Server, xds: rpc.Server, how: reconcile.Options, metrics: Metrics
-) -> Turns:
-    """The reconcile loop, with the links on the agents' server and the xDS service on its own."""
-    nodes = NodeLinks(stores.plane, stores.leader, api.closing, utc_now)
-    nodes.register(api)
-    devices = EdgeLinks(stores.plane, api.closing, utc_now)
-    devices.register(api)
-    service = Xds(xds.closing)
-    service.register(xds)
-    metrics.watch_xds(service.counters)
-
-    def observe(outcome: str, seconds: float) -> None:
-        metrics.turns.labels(outcome).inc()
-        metrics.turn_seconds.observe(seconds)
-
-    return Turns(
-        stores.plane,
-        stores.leader,
-        stores.wakeups,
-        nodes,
-        devices,
-        service,
-        how,
-        settings.turn_seconds,
-        observe=observe,
-    )
-
-
-@asynccontextmanager
-async def running(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Runs endless work beside the body; it is cancelled when the body ends."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def services(stores: Stores, artifacts: FileArtifacts, how: reconcile.Options) -> Services:
@@ -134,6 +95,70 @@ def services(stores: Stores, artifacts: FileArtifacts, how: reconcile.Options) -
         Plans(stores.plans),
         Events(stores.events),
     )
+
+
+def _turns(
+    settings: Settings,
+    stores: Stores,
+    how: reconcile.Options,
+    api: rpc.Server,
+    xds_server: rpc.Server,
+    metrics: Metrics,
+) -> Turns:
+    """The reconcile loop with the links and the xDS server that it tells."""
+    nodes = NodeLinks(stores.plane, stores.leader, api.closing, utc_now)
+    devices = EdgeLinks(stores.plane, api.closing, utc_now)
+    xds = Xds(xds_server.closing)
+    nodes.register(api)
+    devices.register(api)
+    xds.register(xds_server)
+    metrics.watch_xds(xds.counters)
+    return Turns(
+        store=stores.plane,
+        leader=stores.leader,
+        wakeups=stores.wakeups,
+        nodes=nodes,
+        devices=devices,
+        xds=xds,
+        options=how,
+        turn_s=settings.turn_seconds,
+        observe=metrics.turned,
+    )
+
+
+@asynccontextmanager
+async def _running(turns: Turns) -> AsyncIterator[asyncio.Task[None]]:
+    task = asyncio.create_task(turns.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+@asynccontextmanager
+async def _serving(server: rpc.Server) -> AsyncIterator[None]:
+    await server.start()
+    try:
+        yield
+    finally:
+        await server.stop(GRACE_S)
+
+
+async def _until(stop: asyncio.Event, turning: asyncio.Task[None]) -> None:
+    """Returns at `stop`; raises what ended the turns, which otherwise never end."""
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait((stopped, turning), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if turning.done():
+        turning.result()
+
+
+async def _announce(settings: Settings, ports: dict[str, int]) -> None:
+    log.info("serving", **ports)
+    if settings.port_file:
+        await asyncio.to_thread(_write_ports, settings.port_file, ports)
 
 
 def _write_ports(path: Path, ports: dict[str, int]) -> None:

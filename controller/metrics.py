@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Count
 
+import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from controller.model import State, Workload
@@ -38,6 +39,15 @@ class Metrics:
         for name, (said, value) in read.items():
             gauge = Gauge(name, said, registry=self.registry, namespace="sliceplane")
             gauge.set_function(value)
+
+    def count(self, method: str, code: grpc.StatusCode) -> None:
+        """Counts a call that ended."""
+        self.rpcs.labels(method, code.name).inc()
+
+    def turned(self, outcome: str, seconds: float) -> None:
+        """Counts a reconcile turn."""
+        self.turns.labels(outcome).inc()
+        self.turn_seconds.observe(seconds)
 
     async def read(self, plane: PlaneStore) -> None:
         """Reads the gauges. Unavailable if the database does not answer."""

@@ -94,8 +94,8 @@ class PlaneStore(Protocol):
     async def commit(self, decision: Decision, *, basis: int, epoch: int) -> None:
         """Writes a decision in one transaction. Conflict if the basis moved or the epoch is no longer ours."""
 
-    async def last_epoch(self) -> int:
-        """Epoch of the last controller that won leadership; 0: none ever did."""
+    async def leading_epoch(self) -> int:
+        """Epoch of the controller that leads; 0: none does."""
 
     async def node_hello(self, node: Node) -> None:
         """Creates or refreshes a node as connected."""

@@ -19,7 +19,7 @@ MOST_OUTPUT = 4 << 20
 
 async def inspect(path: Path) -> Facts:
     """What the file at `path` is. InvalidArgument, naming the field `chunk`, if nothing that can be served."""
-    found = await _run("controller.artifacts.onnx_meta", path)
+    found = await _run("common.onnx_meta", path)
     return Facts("onnx", _tensors(found["inputs"]), _tensors(found["outputs"]), found["batchable"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -14,6 +14,7 @@ from controller.model import Device, Gpu, Node, Segment, State
 from controller.ports import Decision, NewEvent, Snapshot, Transition
 from controller.store.database import Database
 from controller.store.fleet import select_nodes
+from controller.store.leader import LEADER_LOCK
 from controller.store.models import describe
 from controller.store.observed import merge_gpus, merge_node, merge_segments
 from controller.store.plans import add_plan, newest_plan
@@ -59,10 +60,12 @@ class PgPlane:
                 raise Conflict("what the decision rests on has changed: decide again", reason="BASIS_MOVED")
             await _write(writer, decision)
 
-    async def last_epoch(self) -> int:
-        """Epoch of the last controller that won leadership; 0: none ever did."""
+    async def leading_epoch(self) -> int:
+        """Epoch of the controller that leads; 0: none does."""
+        lock = text("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted")
         async with self._database.reading() as connection:
-            return int((await connection.execute(select(plane.c.epoch))).scalar_one())
+            led = (await connection.execute(lock, {"key": LEADER_LOCK})).first()
+            return int((await connection.execute(select(plane.c.epoch))).scalar_one()) if led else 0
 
     async def node_hello(self, node: Node) -> None:
         """Creates or refreshes a node as connected."""
