@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from common.errors import Unavailable
 from controller.settings import Settings
 from controller.store.database import Database
 from controller.store.embedded import EmbeddedPostgres
@@ -24,6 +25,7 @@ from controller.store.wakeups import PgWakeups
 from controller.store.workloads import PgWorkloads
 
 log = structlog.get_logger("controller")
+ALIVE_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,22 @@ async def postgres(settings: Settings) -> AsyncIterator[str]:
     embedded = EmbeddedPostgres(settings.state_dir / "pg")
     url = await asyncio.to_thread(embedded.start)
     log.info("embedded postgres", directory=str(embedded.directory))
+    watching = asyncio.create_task(_keep_alive(embedded))
     try:
         yield url
     finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
         await asyncio.to_thread(embedded.stop)
+
+
+async def _keep_alive(embedded: EmbeddedPostgres) -> None:
+    """Starts the embedded Postgres again whenever it died; until then calls are answered UNAVAILABLE."""
+    while True:
+        await asyncio.sleep(ALIVE_S)
+        try:
+            if await asyncio.to_thread(embedded.revive):
+                log.warning("embedded postgres had died and was started again")
+        except Unavailable as error:
+            log.error("embedded postgres", why=error.message)

