@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -72,6 +73,9 @@ for command in (
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Runs the command and ends the process; no fault of any kind shows a traceback."""
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # the core's own log lines are not for people
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without × still gets its table
     sys.exit(run(arguments))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, TypeVar, cast
 from uuid import uuid4
 
@@ -72,7 +72,6 @@ class Calls:
     channel: grpc.Channel
     server: str
     limits: Limits
-    connected: bool = field(default=False)
 
     def unary(self, method: Unary[Res], request: object, *, timeout_s: float | None = None) -> Res:
         """One call; the same request again while the server is unavailable, for `patience_s` at most."""
@@ -89,24 +88,9 @@ class Calls:
         patience = Patience(self.limits.patience_s)
         while True:
             try:
-                self.connect(patience.end)
                 return attempt()
             except Unavailable as error:
-                self.connected = False
                 patience.wait(error)
-
-    def connect(self, end: float) -> None:
-        """Waits until the channel is up, at most until `end` (monotonic seconds)."""
-        if self.connected:
-            return
-        ready = grpc.channel_ready_future(self.channel)
-        try:
-            ready.result(timeout=max(0.1, end - time.monotonic()))
-        except grpc.FutureTimeoutError as error:
-            raise unreachable(self.server) from error
-        finally:
-            ready.cancel()
-        self.connected = True
 
     def pages(self, method: Unary[P], request: Callable[..., object], **fields: object) -> Iterator[P]:
         """Every page of a List method."""

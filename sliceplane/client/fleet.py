@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from protos.sliceplane.fleet.v1 import fleet_pb2 as pb
 from protos.sliceplane.fleet.v1.fleet_pb2_grpc import FleetServiceStub
@@ -41,7 +41,7 @@ class FleetVerbs:
         pages = self._calls.pages(self._fleet_stub.ListDevices, pb.ListDevicesRequest)
         return tuple(wire.device(one) for page in pages for one in page.devices)
 
-    def watch_segments(self, workload: str = "", *, resume_revision: int = 0) -> Iterator[Change[Segment]]:
+    def watch_segments(self, workload: str = "", *, resume_revision: int = 0) -> Generator[Change[Segment], None, None]:
         """Endless changes of segments; see `watch`."""
 
         def open_at(revision: int) -> Iterator[Change[Segment]]:

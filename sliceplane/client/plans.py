@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
 from protos.sliceplane.event.v1 import event_pb2
 from protos.sliceplane.event.v1.event_pb2_grpc import EventServiceStub
@@ -58,7 +58,7 @@ class EventVerbs:
         for page in self._calls.pages(self._event_stub.ListEvents, event_pb2.ListEventsRequest, **fields):
             yield from map(wire.event, page.events)
 
-    def watch_events(self, subject: str = "", *, resume_revision: int = 0) -> Iterator[Event]:
+    def watch_events(self, subject: str = "", *, resume_revision: int = 0) -> Generator[Event, None, None]:
         """Endless events after a revision; 0: after now. Goes on by itself after the server was away."""
 
         def open_at(revision: int) -> Iterator[Event]:

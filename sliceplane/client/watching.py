@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 from common.errors import OutOfRange, Unavailable
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 def changes(
     calls: Calls, open_at: Callable[[int], Iterator[Change[T]]], key: Callable[[T], str], start: int
-) -> Iterator[Change[T]]:
+) -> Generator[Change[T], None, None]:
     """Changes after `start`; from 0 everything as it is, a bookmark, then changes.
 
     What vanished unseen, while the revision was lost, is reported as deleted before the new list's bookmark.
@@ -24,7 +24,6 @@ def changes(
     while True:
         listing: dict[str, T] | None = {} if revision == 0 else None
         try:
-            calls.connect(patience.end)
             for change in open_at(revision):
                 patience.renew(calls.limits.watch_patience_s)
                 if change.type == "bookmark" and listing is not None:
@@ -41,7 +40,6 @@ def changes(
                 raise
             revision = 0
         except Unavailable as error:
-            calls.connected = False
             patience.wait(error)
 
 
@@ -59,12 +57,11 @@ def _vanished(known: dict[str, T], listing: dict[str, T], revision: int) -> Iter
 
 def events(
     calls: Calls, open_at: Callable[[int], Iterator[Event]], since: Callable[[int], Iterator[Event]], start: int
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """Events after `start` (above 0); those that a lost revision hides are read from the list, if still kept."""
     revision, patience = start, Patience(calls.limits.patience_s)
     while True:
         try:
-            calls.connect(patience.end)
             for event in open_at(revision):
                 patience.renew(calls.limits.watch_patience_s)
                 revision = event.revision
@@ -76,5 +73,4 @@ def events(
                 revision = event.revision
                 yield event
         except Unavailable as error:
-            calls.connected = False
             patience.wait(error)

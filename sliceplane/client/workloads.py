@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 
 from common.errors import DeadlineExceeded
 from protos.sliceplane.workload.v1 import workload_pb2 as pb
@@ -65,7 +65,7 @@ class WorkloadVerbs:
         )
         self._calls.unary(self._workload_stub.DeleteWorkload, request)
 
-    def watch(self, name: str = "", *, resume_revision: int = 0) -> Iterator[Change[Workload]]:
+    def watch(self, name: str = "", *, resume_revision: int = 0) -> Generator[Change[Workload], None, None]:
         """Endless changes of one workload or all; from revision 0 everything as it is comes first.
 
         Goes on by itself after the server was away for up to a minute; raises Unavailable after that.

@@ -66,16 +66,20 @@ class Reader:
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE:
                 self.refuse(key, path, "each key must be a plain word")
-            elif key.value in found:
-                self.refuse(key, joined(path, key.value), "is given twice: keep one")
+                continue
+            name = whole(str(key.value))
+            if name is None or name in found:
+                what = "is given twice: keep one" if name is not None else "holds half a surrogate pair"
+                self.refuse(key, joined(path, name or "key"), what)
             else:
-                found[key.value] = (key, value)
+                found[name] = (key, value)
         return found
 
     def text(self, node: yaml.Node, path: str) -> str | None:
         """A scalar as it is written; None, noted, if it is none."""
-        if isinstance(node, yaml.ScalarNode) and not is_null(node):
-            return str(node.value)
+        value = whole(str(node.value)) if isinstance(node, yaml.ScalarNode) and not is_null(node) else None
+        if value is not None:
+            return value
         self.refuse(node, path, f"must be text, got {shown(node)}")
         return None
 
@@ -112,9 +116,17 @@ def shown(node: yaml.Node) -> str:
         return "a list"
     if is_null(node):
         return "nothing"
-    text = _one_line(str(node.value))
+    text = _one_line(str(node.value)).encode(errors="replace").decode()
     text = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
     return f'"{text}"' if node.tag == STR else text
+
+
+def whole(text: str) -> str | None:
+    """The text with the surrogate pairs that JSON's escapes write joined; None if half of one is there."""
+    try:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return None
 
 
 def _number(node: yaml.Node) -> float | None:

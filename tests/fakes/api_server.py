@@ -37,17 +37,17 @@ class FakeApi:
         return items[first : first + size], str(first + size) if first + size < len(items) else ""
 
     # workloads
-    def ApplyWorkload(self, request: Any) -> Any:  # noqa: N802 - gRPC's name
+    def ApplyWorkload(self, request: Any) -> Any:
         return self.state.apply(request)
 
-    def GetWorkload(self, request: Any) -> Any:  # noqa: N802
+    def GetWorkload(self, request: Any) -> Any:
         return workload_pb2.GetWorkloadResponse(workload=self._found("workload", self.state.workloads, request.name))
 
-    def ListWorkloads(self, request: Any) -> Any:  # noqa: N802
+    def ListWorkloads(self, request: Any) -> Any:
         items, token = self.page(request, [self.state.workloads[name] for name in sorted(self.state.workloads)])
         return workload_pb2.ListWorkloadsResponse(workloads=items, next_page_token=token, revision=self.state.revision)
 
-    def DeleteWorkload(self, request: Any) -> Any:  # noqa: N802
+    def DeleteWorkload(self, request: Any) -> Any:
         if request.name not in self.state.workloads and request.allow_missing:
             return workload_pb2.DeleteWorkloadResponse()
         self._found("workload", self.state.workloads, request.name)
@@ -55,7 +55,7 @@ class FakeApi:
             self.state.drop(request.name)
         return workload_pb2.DeleteWorkloadResponse()
 
-    def WatchWorkloads(self, request: Any, alive: Callable[[], bool]) -> Iterator[Any]:  # noqa: N802
+    def WatchWorkloads(self, request: Any, alive: Callable[[], bool]) -> Iterator[Any]:
         state, revision = self.state, request.resume_revision
         if revision and revision < state.kept_from:
             raise OutOfRange(f"revision {revision} is no longer kept: list again")
@@ -73,7 +73,7 @@ class FakeApi:
                 state.changed.wait(TICK_S)
 
     # models
-    def UploadModel(self, requests: Iterator[Any]) -> Any:  # noqa: N802
+    def UploadModel(self, requests: Iterator[Any]) -> Any:
         header = next(requests).header
         chunks = [one.chunk for one in requests]
         content = b"".join(chunks)
@@ -87,7 +87,7 @@ class FakeApi:
         self.state.models[header.name] = model
         return model_pb2.UploadModelResponse(model=model, already_existed=existed)
 
-    def DownloadModel(self, request: Any, _alive: Callable[[], bool]) -> Iterator[Any]:  # noqa: N802
+    def DownloadModel(self, request: Any, _alive: Callable[[], bool]) -> Iterator[Any]:
         digest = request.digest or self._found("model", self.state.models, request.name).digest
         content = self.state.files[digest]
         for at in range(0, len(content), 1 << 20):
@@ -95,37 +95,37 @@ class FakeApi:
                 chunk=content[at : at + (1 << 20)], digest=digest, size_bytes=len(content)
             )
 
-    def GetModel(self, request: Any) -> Any:  # noqa: N802
+    def GetModel(self, request: Any) -> Any:
         return model_pb2.GetModelResponse(model=self._found("model", self.state.models, request.name))
 
-    def ListModels(self, request: Any) -> Any:  # noqa: N802
+    def ListModels(self, request: Any) -> Any:
         items, token = self.page(request, [self.state.models[name] for name in sorted(self.state.models)])
         return model_pb2.ListModelsResponse(models=items, next_page_token=token)
 
     # profiles
-    def ImportProfile(self, request: Any) -> Any:  # noqa: N802
+    def ImportProfile(self, request: Any) -> Any:
         if not request.validate_only:
             self.state.profiles[request.profile.name] = request.profile
         stored = profile_pb2.Profile(name=request.profile.name, point_count=len(request.profile.points))
         return profile_pb2.ImportProfileResponse(profile=stored)
 
-    def GetProfile(self, request: Any) -> Any:  # noqa: N802
+    def GetProfile(self, request: Any) -> Any:
         return profile_pb2.GetProfileResponse(profile=self._found("profile", self.state.profiles, request.name))
 
-    def ListProfiles(self, request: Any) -> Any:  # noqa: N802
+    def ListProfiles(self, request: Any) -> Any:
         items, token = self.page(request, [self.state.profiles[name] for name in sorted(self.state.profiles)])
         return profile_pb2.ListProfilesResponse(profiles=items, next_page_token=token)
 
     # fleet
-    def ListNodes(self, request: Any) -> Any:  # noqa: N802
+    def ListNodes(self, request: Any) -> Any:
         items, token = self.page(request, list(self.state.nodes.values()))
         return fleet_pb2.ListNodesResponse(nodes=items, next_page_token=token)
 
-    def ListGpus(self, request: Any) -> Any:  # noqa: N802
+    def ListGpus(self, request: Any) -> Any:
         items, token = self.page(request, [one for one in self.state.gpus if request.node in ("", one.node)])
         return fleet_pb2.ListGpusResponse(gpus=items, next_page_token=token)
 
-    def ListSegments(self, request: Any) -> Any:  # noqa: N802
+    def ListSegments(self, request: Any) -> Any:
         wanted = (request.workload, request.node)
         its = [
             one
@@ -135,30 +135,30 @@ class FakeApi:
         items, token = self.page(request, its)
         return fleet_pb2.ListSegmentsResponse(segments=items, next_page_token=token)
 
-    def ListDevices(self, request: Any) -> Any:  # noqa: N802
+    def ListDevices(self, request: Any) -> Any:
         items, token = self.page(request, list(self.state.devices.values()))
         return fleet_pb2.ListDevicesResponse(devices=items, next_page_token=token)
 
-    def DeleteNode(self, request: Any) -> Any:  # noqa: N802
+    def DeleteNode(self, request: Any) -> Any:
         self._found("node", self.state.nodes, request.name)
         del self.state.nodes[request.name]
         return fleet_pb2.DeleteNodeResponse()
 
     # plans and events
-    def GetPlan(self, request: Any) -> Any:  # noqa: N802
+    def GetPlan(self, request: Any) -> Any:
         for one in self.state.plans:
             if request.id in (0, one.id):
                 return plan_pb2.GetPlanResponse(plan=one)
         raise NotFound("plan", str(request.id))
 
-    def ListPlans(self, request: Any) -> Any:  # noqa: N802
+    def ListPlans(self, request: Any) -> Any:
         items, token = self.page(request, self.state.plans)
         return plan_pb2.ListPlansResponse(plans=items, next_page_token=token)
 
-    def PreviewPlan(self, _request: Any) -> Any:  # noqa: N802
+    def PreviewPlan(self, _request: Any) -> Any:
         return plan_pb2.PreviewPlanResponse(plan=self.state.preview)
 
-    def ListEvents(self, request: Any) -> Any:  # noqa: N802
+    def ListEvents(self, request: Any) -> Any:
         its = [
             one
             for one in self.state.events
@@ -167,7 +167,7 @@ class FakeApi:
         items, token = self.page(request, its)
         return event_pb2.ListEventsResponse(events=items, next_page_token=token, revision=self.state.revision)
 
-    def WatchEvents(self, request: Any, alive: Callable[[], bool]) -> Iterator[Any]:  # noqa: N802
+    def WatchEvents(self, request: Any, alive: Callable[[], bool]) -> Iterator[Any]:
         state, revision = self.state, request.resume_revision
         if revision < state.kept_from:
             raise OutOfRange(f"revision {revision} is no longer kept")
