@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from datetime import datetime
 from typing import Any
 
@@ -76,8 +76,9 @@ class EdgeLinks:
         for session in self._sessions.values():
             self._assign(session)
 
-    async def connect(self, requests: AsyncIterator[edge_pb2.ConnectRequest]) -> AsyncIterator[Response]:
+    async def connect(self, messages: AsyncIterable[edge_pb2.ConnectRequest]) -> AsyncIterator[Response]:
         """Serves one agent's stream."""
+        requests = aiter(messages)
         opening = await first(requests, "hello")
         if opening.WhichOneof("message") != "hello":
             raise InvalidArgument(Violation("hello", "the first message must be a Hello"))
@@ -131,5 +132,5 @@ class _Servicer(edge_pb2_grpc.EdgeLinkServiceServicer):
         self._links = links
 
     async def Connect(self, request_iterator: Any, context: Any) -> AsyncIterator[Response]:  # noqa: N802, ARG002
-        async for response in self._links.connect(aiter(request_iterator)):
+        async for response in self._links.connect(request_iterator):
             yield response

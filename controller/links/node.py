@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -103,10 +103,11 @@ class NodeLinks:
             elif session is None and node.connected and settled:
                 await self._store.node_gone(node.name)
 
-    async def connect(self, requests: AsyncIterator[node_pb2.ConnectRequest]) -> AsyncIterator[Response]:
+    async def connect(self, messages: AsyncIterable[node_pb2.ConnectRequest]) -> AsyncIterator[Response]:
         """Serves one agent's stream."""
         if not self._leader.epoch:
             raise _not_leading()
+        requests = aiter(messages)
         opening = await first(requests, "hello")
         if opening.WhichOneof("message") != "hello":
             raise InvalidArgument(Violation("hello", "the first message must be a Hello"))
@@ -158,7 +159,7 @@ class _Servicer(node_pb2_grpc.NodeLinkServiceServicer):
         self._links = links
 
     async def Connect(self, request_iterator: Any, context: Any) -> AsyncIterator[Response]:  # noqa: N802, ARG002
-        async for response in self._links.connect(aiter(request_iterator)):
+        async for response in self._links.connect(request_iterator):
             yield response
 
 

@@ -73,8 +73,8 @@ class FakePlaneStore:
         """Removes workloads."""
         self._store(workloads=tuple(w for w in self.state.workloads if w.name not in names))
 
-    async def last_epoch(self) -> int:
-        """Epoch that commits must bear."""
+    async def leading_epoch(self) -> int:
+        """Epoch of the controller that leads."""
         return self.epoch
 
     async def node_hello(self, node: Node) -> None:
