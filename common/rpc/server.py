@@ -57,15 +57,22 @@ class Server:
         await self.raw.stop(grace_s)
 
 
-def build(addresses: Sequence[str], *, max_message_bytes: int = 4 << 20, count: Count | None = None) -> Server:
+def build(
+    addresses: Sequence[str],
+    *,
+    max_message_bytes: int = 4 << 20,
+    max_send_bytes: int | None = None,
+    count: Count | None = None,
+) -> Server:
     """A server listening on `addresses` ("host:port", port 0: any free one). Raises Unavailable if it cannot.
 
+    `max_message_bytes` bounds messages, `max_send_bytes` those sent where that differs (-1: not at all).
     `count` is told the method and the status of every call that ends.
     """
     options = (
         *KEEPALIVE,
         ("grpc.max_receive_message_length", max_message_bytes),
-        ("grpc.max_send_message_length", max_message_bytes),
+        ("grpc.max_send_message_length", max_message_bytes if max_send_bytes is None else max_send_bytes),
         ("grpc.so_reuseport", 0),
     )
     counting = [CountInterceptor(count)] if count else []
