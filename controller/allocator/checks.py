@@ -41,6 +41,8 @@ def too_slow(service: Service, table: ProfileTable, options: Options) -> Unserva
 
 def too_many_segments(service: Service, triplets: Triplets, options: Options) -> Unservable | None:
     """Refuses a rate that would take more segments than options allow: most likely a slip of the pen."""
+    if service.rate < options.max_segments / 2 * triplets.optimal.throughput:
+        return None  # spares the exact sum where the answer is plain
     needed = segments_needed(service, triplets)
     if needed <= options.max_segments:
         return None

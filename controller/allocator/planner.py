@@ -1,13 +1,13 @@
 """The allocator's front door: services and profiles in, a legal plan with its reasons and its bound out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from controller.allocator.admission import admit
 from controller.allocator.allocation_optimization import Servable, allocation_optimization
 from controller.allocator.bounds import least_gpcs, lower_bound
-from controller.allocator.checks import invalid_demand, no_profile, too_many_segments, too_slow
+from controller.allocator.configuration import configure, refuse_repeats
 from controller.allocator.demand_matching import demand_matching
-from controller.allocator.optimal_triplet_decision import Triplets, optimal_triplet_decision
+from controller.allocator.optimal_triplet_decision import Triplets
 from controller.allocator.segment_relocation import segment_relocation
 from controller.allocator.types import (
     Options,
@@ -30,8 +30,8 @@ def plan(services: Sequence[Service], profiles: Mapping[str, ProfileTable], opti
     that cannot be served are listed, never dropped in silence. Raises ValueError on a repeated name.
     """
     options = options or Options()
-    _refuse_repeats(services)
-    servable, unservable = _configure(services, profiles, options)
+    refuse_repeats(services)
+    servable, unservable = configure(services, profiles, options)
     placed = _pack(servable, options)
     if options.max_gpus is not None and _gpus(placed) > options.max_gpus:
         servable, short = _admit(servable, options, _gpus(placed))
@@ -47,34 +47,6 @@ def plan(services: Sequence[Service], profiles: Mapping[str, ProfileTable], opti
         gpcs=sum(one.segment.size for one in placed),
         geometry=options.geometry,
     )
-
-
-def _configure(
-    services: Iterable[Service], profiles: Mapping[str, ProfileTable], options: Options
-) -> tuple[dict[str, tuple[Service, Triplets]], list[Unservable]]:
-    """Each service's triplets, or the reason why it has none."""
-    servable: dict[str, tuple[Service, Triplets]] = {}
-    unservable = []
-    for service in services:
-        found = _triplets_of(service, profiles, options)
-        if isinstance(found, Unservable):
-            unservable.append(found)
-        else:
-            servable[service.name] = (service, found)
-    return servable, unservable
-
-
-def _triplets_of(service: Service, profiles: Mapping[str, ProfileTable], options: Options) -> Triplets | Unservable:
-    invalid = invalid_demand(service)
-    if invalid:
-        return invalid
-    table = profiles.get(service.model)
-    if table is None:
-        return no_profile(service)
-    triplets = optimal_triplet_decision(service, table, options)
-    if triplets is None:
-        return too_slow(service, table, options)
-    return too_many_segments(service, triplets, options) or triplets
 
 
 def _pack(servable: Servable, options: Options) -> list[Placed]:
@@ -113,11 +85,3 @@ def _short(name: str, options: Options, wanted_gpus: int) -> Unservable:
 
 def _gpus(placed: Sequence[Placed]) -> int:
     return placed[-1].gpu + 1 if placed else 0
-
-
-def _refuse_repeats(services: Iterable[Service]) -> None:
-    seen: set[str] = set()
-    for service in services:
-        if service.name in seen:
-            raise ValueError(f"service {service.name!r} is given twice")
-        seen.add(service.name)
