@@ -1,4 +1,4 @@
-"""`make demo`: real OCR models served and split on simulated A100 hosts, with faults; exit 1 if a promise was broken."""
+"""`make demo`: real OCR models served and split on simulated A100 hosts, with faults; exit 1 on a broken promise."""
 
 from __future__ import annotations
 

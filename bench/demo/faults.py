@@ -16,8 +16,8 @@ def kill_triton(world: World) -> None:
     """kill -9 of one Triton of the busiest workload while it is under load."""
     show = world.show
     with show.stage("Fault: kill -9 of one Triton process of `recognition`, under load"), world.client() as client:
-        process = world.load({"recognition": RATES["recognition"]}, SLO_MS, 14.0)
-        time.sleep(4)
+        process = world.load({"recognition": RATES["recognition"]}, SLO_MS, 10.0)
+        time.sleep(2)
         victim = next(e for s in client.segments(workload="recognition") for e in s.endpoints if e.ready and e.pid)
         before = sum(s.restarts for s in client.segments(workload="recognition"))
         os.kill(victim.pid, signal.SIGKILL)

@@ -10,12 +10,20 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table
 
+WIDTH = 130
+
+
+def _console() -> Console:
+    """Tables keep their columns also where the output is a file or a narrow terminal."""
+    console = Console(highlight=False, soft_wrap=True)
+    return console if console.width >= WIDTH else Console(highlight=False, soft_wrap=True, width=WIDTH)
+
 
 @dataclass
 class Show:
     """The demo's voice; `promises` are (text, kept, figure)."""
 
-    console: Console = field(default_factory=lambda: Console(highlight=False, soft_wrap=True))
+    console: Console = field(default_factory=_console)
     promises: list[tuple[str, bool, str]] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
     stage_number: int = 0
