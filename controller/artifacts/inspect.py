@@ -13,27 +13,23 @@ from controller.model import Tensor
 from controller.service.models import Facts
 
 TIME_LIMIT_S = 120.0
-MEMORY_LIMIT = 12 << 30  # address space of the reading process, bytes: a 2 GiB file and its parsed copy fit
 MOST_OUTPUT = 4 << 20
 
 
 async def inspect(path: Path) -> Facts:
     """What the file at `path` is. InvalidArgument, naming the field `chunk`, if nothing that can be served."""
-    found = await _run("common.onnx_meta", path)
-    return Facts("onnx", _tensors(found["inputs"]), _tensors(found["outputs"]), found["batchable"])
+    found = await _run(path)
+    return Facts(found["format"], _tensors(found["inputs"]), _tensors(found["outputs"]), found["batchable"])
 
 
 def _tensors(found: list[dict[str, Any]]) -> tuple[Tensor, ...]:
     return tuple(Tensor(t["name"], t["datatype"], tuple(t["shape"])) for t in found)
 
 
-async def _run(module: str, path: Path) -> dict[str, Any]:
-    program = f"import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_AS, ({MEMORY_LIMIT},) * 2); "
-    program += f"sys.argv = ['x', sys.argv[1]]; runpy.run_module('{module}', run_name='__main__')"
+async def _run(path: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "controller.artifacts.read_file", str(path)]
     pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, str(path), stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe
-    )
+    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, stdout=pipe, stderr=pipe)
     try:
         async with asyncio.timeout(TIME_LIMIT_S):
             out, err = await process.communicate()
