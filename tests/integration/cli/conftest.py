@@ -57,7 +57,16 @@ def controller(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("controller")
     ports = folder / "ports.json"
     command = [sys.executable, "-m", "controller.main", "--state-dir", str(folder / "state"), "--port-file", str(ports)]
-    anywhere = ["--listen", "127.0.0.1:0", "--xds-listen", "127.0.0.1:0", "--http-listen", "127.0.0.1:0"]
+    anywhere = [
+        "--listen",
+        "127.0.0.1:0",
+        "--xds-listen",
+        "127.0.0.1:0",
+        "--http-listen",
+        "127.0.0.1:0",
+        "--drain-seconds",
+        "0.3",
+    ]
     with (folder / "log").open("w") as log, subprocess.Popen([*command, *anywhere], stdout=log, stderr=log) as process:
         try:
             end = time.monotonic() + START_S

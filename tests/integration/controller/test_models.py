@@ -12,7 +12,10 @@ from onnx import TensorProto
 
 from common.errors import InvalidArgument
 from protos.sliceplane.model.v1 import model_pb2 as pb
-from tests.integration.controller.conftest import LIMIT, Api, upload
+from protos.sliceplane.type.v1 import type_pb2
+from protos.sliceplane.workload.v1 import workload_pb2
+from tests.bundle_files import small_bundle
+from tests.integration.controller.conftest import LIMIT, Api, declared, upload
 from tests.integration.controller.test_workloads import fails
 from tests.onnx_files import identity, sha256
 
@@ -170,3 +173,32 @@ async def test_delete_keeps_shared_bytes(api: Api) -> None:
     code, _ = await fails(api.models.DeleteModel(pb.DeleteModelRequest(name="b")))
     assert code is grpc.StatusCode.NOT_FOUND
     await api.models.DeleteModel(pb.DeleteModelRequest(name="b", allow_missing=True))
+
+
+async def test_bundle(api: Api) -> None:
+    """A bundle is told from its content and described by its tail; it may be served as a tail, or whole."""
+    model = await api.push("small", small_bundle())
+    assert model.format == pb.MODEL_FORMAT_BUNDLE
+    assert [(t.name, list(t.shape)) for t in model.inputs] == [("cut", [-1, 3])]
+    for name, serve in (("tail", type_pb2.SERVE_KIND_TAIL), ("whole", type_pb2.SERVE_KIND_WHOLE)):
+        asked = declared(name, model="small", serve=serve)
+        await api.workloads.ApplyWorkload(workload_pb2.ApplyWorkloadRequest(workload=asked))
+    stored = (await api.stores.plane.snapshot()).workloads
+    assert {w.name: w.spec.serve.value for w in stored} == {"tail": "tail", "whole": "whole"}
+
+
+BAD_BUNDLES = {
+    "truncated": lambda: small_bundle()[:-30],
+    "only a zip header": lambda: b"PK\x03\x04" + bytes(100),
+    "tail is no model": lambda: small_bundle(tail=b"not a model"),
+    "damaged part": lambda: small_bundle().replace(b"Identity", b"Identitz", 1),
+}
+
+
+@pytest.mark.parametrize("case", list(BAD_BUNDLES))
+async def test_bad_bundles(api: Api, case: str) -> None:
+    """A bundle that is damaged, or whose parts cannot be served, is refused with the reason; nothing is kept."""
+    code, error = await fails(api.models.UploadModel(upload("small", BAD_BUNDLES[case]())))
+    assert code is grpc.StatusCode.INVALID_ARGUMENT
+    assert error.reason == "NOT_SERVABLE"
+    assert api.kept_files() == []
