@@ -21,10 +21,7 @@ SERVE: dict[int, str] = {
     type_pb2.SERVE_KIND_TAIL: "tail",
 }
 SERVE_BACK = {"whole": type_pb2.SERVE_KIND_WHOLE, "tail": type_pb2.SERVE_KIND_TAIL}
-STATUS: dict[int, bool | None] = {
-    type_pb2.CONDITION_STATUS_TRUE: True,
-    type_pb2.CONDITION_STATUS_FALSE: False,
-}
+STATUS: dict[int, bool | None] = {type_pb2.CONDITION_STATUS_TRUE: True, type_pb2.CONDITION_STATUS_FALSE: False}
 STATE: dict[int, str] = {
     type_pb2.SEGMENT_STATE_PLANNED: "planned",
     type_pb2.SEGMENT_STATE_CREATING: "creating",
@@ -43,12 +40,11 @@ OUTCOME: dict[int, str] = {
     workload_pb2.APPLY_OUTCOME_UPDATED: "updated",
     workload_pb2.APPLY_OUTCOME_UNCHANGED: "unchanged",
 }
-FORMAT: dict[int, str] = {
-    model_pb2.MODEL_FORMAT_ONNX: "onnx",
-    model_pb2.MODEL_FORMAT_BUNDLE: "bundle",
-}
-FORMAT_BACK = {"": model_pb2.MODEL_FORMAT_UNSPECIFIED, "onnx": model_pb2.MODEL_FORMAT_ONNX} | {
-    "bundle": model_pb2.MODEL_FORMAT_BUNDLE
+FORMAT: dict[int, str] = {model_pb2.MODEL_FORMAT_ONNX: "onnx", model_pb2.MODEL_FORMAT_BUNDLE: "bundle"}
+FORMAT_BACK = {
+    "": model_pb2.MODEL_FORMAT_UNSPECIFIED,
+    "onnx": model_pb2.MODEL_FORMAT_ONNX,
+    "bundle": model_pb2.MODEL_FORMAT_BUNDLE,
 }
 ACTION: dict[int, str] = {
     plan_pb2.PLAN_ACTION_KEEP: "keep",

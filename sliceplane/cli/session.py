@@ -18,6 +18,7 @@ from sliceplane.client import DEFAULT_SERVER, Client, Limits
 
 BAD_INPUT, REFUSED = 2, 1
 PATIENCE_S = 3.0  # a person waits at the prompt
+PIPED_WIDTH = 100
 UNBOUNDED = 1_000_000  # cells; a pipe has no edge to wrap or cut at
 
 
@@ -97,8 +98,11 @@ def _console(*, stderr: bool) -> Console:
 
 
 def drawing_width() -> int:
-    """Cells across which a picture is drawn: the terminal's, or 100 in a pipe."""
-    return console().width if sys.stdout.isatty() else 100
+    """Cells across which a picture is drawn: the terminal's; in a pipe COLUMNS, or 100."""
+    if sys.stdout.isatty():
+        return console().width
+    columns = os.environ.get("COLUMNS", "")
+    return int(columns) if columns.isdigit() and int(columns) else PIPED_WIDTH
 
 
 def note(text: str) -> None:
