@@ -1,0 +1,149 @@
+"""The agent: which bundle it runs and how that changes, and one answer for each item that comes in."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from common import backoff
+from common.bundle import Bundle, BundleError
+from common.errors import Internal, SliceplaneError, Unavailable
+from edge_agent.bundles import BundleStore, Fetch
+from edge_agent.engine import Engine
+from edge_agent.head import check
+from edge_agent.model import Answer, Assignment, Frame, Tensors, TensorSpec, Where
+from edge_agent.serving import Serving, prepare
+from edge_agent.stats import Stats
+
+log = structlog.get_logger("agent")
+
+Load = Callable[[tuple[TensorSpec, ...]], Awaitable[Tensors]]
+"""The inputs of one frame for a model with those inputs. Raises the closed set of errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One input before it is read. `deadline_s`: seconds from its admission; None: the agent's default."""
+
+    id: str
+    load: Load
+    deadline_s: float | None = None
+
+
+class Agent:
+    """Runs one bundle at a time. `level` "": the bundle's default; `threads` 0: as many as there are cores."""
+
+    def __init__(
+        self, engine: Engine, store: BundleStore, fetch: Fetch, *, level: str, threads: int, deadline_s: float
+    ) -> None:
+        self.stats = Stats()
+        self.serving: Serving | None = None
+        self.ready = asyncio.Event()
+        self.trouble = "no bundle has been assigned yet"
+        self._engine, self._store, self._fetch = engine, store, fetch
+        self._level, self._threads, self._deadline_s = level, threads, deadline_s
+        self._wanted: Assignment | None = None
+        self._change = asyncio.Event()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def answer(self, item: Item) -> Answer:
+        """The one answer to `item`, whatever happens; waits for the first bundle."""
+        await self.ready.wait()
+        serving, arrived = self._current(), time.monotonic()
+        deadline_at = arrived + (self._deadline_s if item.deadline_s is None else item.deadline_s)
+        try:
+            inputs = await item.load(serving.whole.inputs)
+            check(serving.whole.inputs, inputs)
+        except SliceplaneError as error:
+            answer = Answer(item.id, Where.FAILED, {}, error=error.message, bundle=serving.digest)
+        else:
+            answer = await self._engine.answer(Frame(item.id, inputs, arrived, deadline_at), serving)
+        self.stats.add(answer)
+        return answer
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """What the model takes. Raises Unavailable as long as there is none."""
+        return self._current().whole.inputs
+
+    def assign(self, assignment: Assignment) -> None:
+        """Says what to run from now on; `run` brings it about."""
+        self._wanted = assignment
+        self._change.set()
+
+    async def run_file(self, path: Path, target: str) -> None:
+        """Runs the bundle in a file with the tail at `target` ("" for none). Raises Internal, InvalidArgument."""
+        await self._switch(path, target)
+
+    async def run(self, saved: Callable[[Assignment], None]) -> None:
+        """Follows the assignments until cancelled; `saved` is told each one that runs."""
+        while True:
+            await self._change.wait()
+            self._change.clear()
+            for pause in backoff.delays(limit_s=10.0):
+                wanted = self._wanted
+                if wanted is None or await self._follow(wanted, saved):
+                    break
+                try:
+                    await asyncio.wait_for(self._change.wait(), pause)
+                except TimeoutError:
+                    continue
+                break
+
+    async def close(self) -> None:
+        """Ends the stream and what waits."""
+        for task in self._retiring:
+            task.cancel()
+        if self.serving:
+            await self.serving.disconnect()
+        await self._engine.close()
+
+    async def _follow(self, wanted: Assignment, saved: Callable[[Assignment], None]) -> bool:
+        """Whether `wanted` runs now."""
+        if not wanted.bundle_digest:  # no such workload any more: the last bundle goes on, locally
+            self.trouble = wanted.message or "the controller assigned no bundle"
+            if self.serving:
+                await self.serving.connect("")
+                saved(Assignment(self.serving.digest, ""))
+            return True
+        try:
+            if self.serving and self.serving.digest == wanted.bundle_digest:
+                await self.serving.connect(wanted.target)
+            else:
+                await self._switch(await self._store.ensure(wanted.bundle_digest, self._fetch), wanted.target)
+        except SliceplaneError as error:
+            self.trouble = f"the assigned bundle cannot be used: {error.message}"
+            log.warning("cannot follow the assignment", bundle=wanted.bundle_digest, why=error.message)
+            return False
+        saved(wanted)
+        return True
+
+    async def _switch(self, path: Path, target: str) -> None:
+        """Makes the bundle ready beside the one that runs, then puts it in its place."""
+        fresh = await asyncio.to_thread(_prepared, path, self._level, self._threads)
+        await fresh.connect(target)
+        old, self.serving = self.serving, fresh
+        self._engine.forget()
+        self.ready.set()
+        log.info("bundle runs", bundle=fresh.digest, level=fresh.encoder.level, target=target)
+        if old:
+            task = asyncio.create_task(old.retire())
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    def _current(self) -> Serving:
+        if self.serving is None:
+            raise Unavailable(f"this agent has no model yet: {self.trouble}")
+        return self.serving
+
+
+def _prepared(path: Path, level: str, threads: int) -> Serving:
+    try:
+        return prepare(Bundle.open(path), level, threads)
+    except BundleError as error:
+        raise Internal(f"the bundle cannot be used: {error}") from error

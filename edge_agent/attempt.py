@@ -1,0 +1,108 @@
+"""One frame's way through the split: head, encoder, stream, and once more if the stream breaks under it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from common.errors import SliceplaneError
+from edge_agent import wire
+from edge_agent.compute import NORMAL, Compute
+from edge_agent.encode import Encoded
+from edge_agent.model import Frame, Mode, Reason, Tensors, Timing
+from edge_agent.serving import Serving
+from edge_agent.session import Parcel, StreamBroken, TailSession
+from protos.sliceplane.tail.v1 import tail_pb2
+
+REOPEN_S = 0.5
+"""How long a frame waits for a new stream; a tail that drains has a successor by then."""
+
+_REASONS = {
+    tail_pb2.FRAME_ERROR_DEADLINE_EXCEEDED: Reason.DEADLINE,
+    tail_pb2.FRAME_ERROR_UNAVAILABLE: Reason.TAIL_UNREACHABLE,
+    tail_pb2.FRAME_ERROR_INTERNAL: Reason.SPLIT_FAILED,
+}
+
+
+class SplitError(Exception):
+    """The split did not answer this frame."""
+
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(slots=True)
+class Run:
+    """One frame under way; `given_up`: it is being answered otherwise; `trouble`: what befell it so far."""
+
+    frame: Frame
+    serving: Serving
+    mode: Mode
+    compute: Compute
+    now: Callable[[], float]
+    timing: Timing = field(default_factory=Timing)
+    trial: bool = False
+    given_up: bool = False
+    trouble: Reason | None = None
+
+
+async def attempt(run: Run) -> Tensors:
+    """The tail's outputs. Raises SplitError; InvalidArgument if the model refuses the inputs."""
+    encoded = await _encoded(run)
+    while True:
+        session = await _open(run)
+        parcel = Parcel(encoded.codec, encoded.shape, encoded.payload, run.frame.deadline_at, asyncio.Future())
+        try:
+            prediction = await session.send(parcel)
+        except StreamBroken as error:
+            again = run.trouble is None or run.mode is Mode.SPLIT
+            mismatch = error.reason == Reason.DIGEST_MISMATCH
+            run.trouble = Reason.DIGEST_MISMATCH if mismatch else Reason.STREAM_BROKEN
+            if mismatch or not again:
+                raise SplitError(run.trouble, error.message) from error
+        else:
+            return _outputs(run, parcel, prediction)
+        finally:
+            parcel.answer.cancel()  # if the waiter is gone it need not be sent any more
+
+
+async def _encoded(run: Run) -> Encoded:
+    head, encoder, inputs = run.serving.head, run.serving.encoder, run.frame.inputs
+    activation, head_s = await run.compute.run(NORMAL, lambda: head(inputs))
+    run.timing.head_ms = 1000 * head_s
+    try:
+        encoded = await run.compute.run(NORMAL, lambda: encoder(activation))
+    except SliceplaneError as error:
+        raise SplitError(Reason.SPLIT_FAILED, f"the activation cannot be encoded: {error.message}") from error
+    run.timing.encode_ms = 1000 * encoded.took_s
+    run.timing.activation_bytes = len(encoded.payload)
+    return encoded
+
+
+async def _open(run: Run) -> TailSession:
+    """The session, with a stream. Raises SplitError if none comes about in time."""
+    session = run.serving.session
+    if session is None:
+        raise SplitError(Reason.NO_ASSIGNMENT, "there is no tail any more")
+    if session.fault:
+        run.trouble = run.trouble or session.fault
+        left = max(0.0, run.frame.deadline_at - run.now())
+        try:
+            async with asyncio.timeout(left if run.mode is Mode.SPLIT else min(left, REOPEN_S)):
+                await session.opened()
+        except TimeoutError as error:
+            raise SplitError(run.trouble, "no stream to the tail came about in time") from error
+    return session
+
+
+def _outputs(run: Run, parcel: Parcel, prediction: tail_pb2.Prediction) -> Tensors:
+    run.timing.tail_ms = 1000 * (run.now() - parcel.sent_at)
+    run.timing.server_ms, run.timing.decode_ms = prediction.tail_ms, prediction.decode_ms
+    if prediction.error:
+        raise SplitError(_REASONS.get(prediction.error, Reason.SPLIT_FAILED), prediction.error_message)
+    try:
+        return {tensor.name: wire.array(tensor) for tensor in prediction.outputs}
+    except SliceplaneError as error:
+        raise SplitError(Reason.SPLIT_FAILED, f"the tail's answer cannot be read: {error.message}") from error

@@ -1,0 +1,130 @@
+"""Decides per frame: split or local, and until when the tail may take; pure.
+
+The tail gets as long as the device could still answer by itself before the deadline. A tail that misses that three
+times in a row is left alone, but for one frame now and then that tries whether it is back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from edge_agent.model import Mode, Reason, Where
+
+MISSES = 3
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
+MARGIN = 1.25  # a local run takes now and then longer than it usually does
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What the last frames taught about the tail; `late`: it does answer, but too late."""
+
+    misses: int = 0
+    late: bool = False
+    pause_s: float = FIRST_PAUSE_S
+    trial_at: float = 0.0
+
+    @property
+    def broken(self) -> bool:
+        """Whether frames are kept from the tail."""
+        return self.misses >= MISSES
+
+    def answered(self) -> Trust:
+        """After an answer in time."""
+        return Trust()
+
+    def missed(self, now: float) -> Trust:
+        """After a frame that had to be given up at `now`."""
+        misses = self.misses + 1
+        if misses <= MISSES:
+            return replace(self, misses=misses, trial_at=now + self.pause_s)
+        pause = min(LONGEST_PAUSE_S, 2 * self.pause_s)
+        return replace(self, misses=misses, pause_s=pause, trial_at=now + pause)
+
+    def answered_late(self) -> Trust:
+        """After an answer to a frame that had been given up."""
+        return replace(self, late=True)
+
+    def trying(self, now: float) -> Trust:
+        """After a frame was sent off to try, at `now`."""
+        return replace(self, trial_at=now + self.pause_s)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """The way to the tail now. `barred`: why no frame can be sent at all, if so."""
+
+    barred: Reason | None
+    trust: Trust
+    split_s: float | None = None
+    """What a frame takes by the split, from arrival to answer, seconds; None: not known yet."""
+    local_s: float | None = None
+    """What the whole model takes on the device, seconds; None: not known yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Where a frame goes first; `reason` if that is local; `trial`: it tries whether the tail is back."""
+
+    where: Where
+    reason: Reason | None = None
+    trial: bool = False
+
+
+def choose(mode: Mode, link: Link, now: float, deadline_at: float) -> Choice:
+    """Where to send a frame at `now` (seconds, monotonic) that is to be answered by `deadline_at`."""
+    if mode is Mode.LOCAL:
+        return Choice(Where.LOCAL, Reason.LOCAL_MODE)
+    if mode is Mode.SPLIT:
+        return Choice(Where.SPLIT)
+    if link.barred:
+        return Choice(Where.LOCAL, link.barred)
+    doubt = _doubt(link, now, deadline_at)
+    if doubt is None:
+        return Choice(Where.SPLIT)
+    if now >= link.trust.trial_at:
+        return Choice(Where.SPLIT, trial=True)
+    return Choice(Where.LOCAL, doubt)
+
+
+def _doubt(link: Link, now: float, deadline_at: float) -> Reason | None:
+    if link.trust.broken:
+        return Reason.DEADLINE if link.trust.late else Reason.TAIL_UNREACHABLE
+    if link.split_s is None:
+        return None
+    local = reserve(link.local_s)
+    in_time_locally = now + local <= deadline_at
+    # Where the device alone is too slow anyway there is nothing to hold back for.
+    last = deadline_at - local if in_time_locally else deadline_at
+    return Reason.DEADLINE if now + link.split_s > last else None
+
+
+def reserve(local_s: float | None) -> float:
+    """Seconds to hold back for a local run; nothing as long as its time is not known."""
+    return 0.0 if local_s is None else MARGIN * local_s
+
+
+def give_up_times(deadlines: Sequence[float], local_s: float | None, *, at_once: bool, now: float = 0.0) -> list[float]:
+    """Until when each frame in flight (deadlines ascending) may wait for the tail.
+
+    On its own, each until one local run before its deadline. With `at_once`, when the tail is in doubt, all may have
+    to run locally one after the other: then each makes room for those behind it (latest starts, from the last one
+    backwards). A frame that the device could not answer by its deadline even now waits to the deadline.
+    """
+    room = reserve(local_s)
+    found: list[float] = []
+    behind = float("inf")
+    for deadline in reversed(deadlines):
+        if deadline - room < now:
+            found.append(deadline)
+            continue
+        start = (min(deadline, behind) if at_once else deadline) - room
+        found.append(start)
+        behind = start
+    return found[::-1]
+
+
+def smoothed(old: float | None, new: float, *, weight: float = 0.2) -> float:
+    """An exponential moving average that begins with its first value."""
+    return new if old is None else old + weight * (new - old)

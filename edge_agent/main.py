@@ -1,0 +1,226 @@
+"""`sliceplane-edge-agent`: runs the head of a split model on this device, and all of it when it must."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from importlib import metadata
+from typing import Any
+
+import click
+import structlog
+from prometheus_client import start_http_server
+
+from common import logs, process
+from common.errors import InvalidArgument, Unavailable, Violation
+from common.rpc import server as rpc
+from common.xds_bootstrap import bootstrap_json
+from edge_agent import memory
+from edge_agent.agent import Agent
+from edge_agent.bundles import BundleStore
+from edge_agent.compute import Compute
+from edge_agent.engine import Engine
+from edge_agent.inputs import preprocess
+from edge_agent.inputs.calls import SERVICE, EdgeService
+from edge_agent.inputs.folder import Folder
+from edge_agent.link import ControllerLink, Identity
+from edge_agent.model import Assignment, Mode, Where
+from edge_agent.ordered import in_order
+from edge_agent.results import Results, answered
+from edge_agent.settings import Settings, options
+from edge_agent.window import Window
+from protos.sliceplane.edge.v1 import edge_pb2, edge_pb2_grpc
+
+GRACE_S = 5.0
+MAX_REQUEST_BYTES = 64 << 20
+log = structlog.get_logger("agent")
+
+
+@click.command(
+    context_settings={
+        "auto_envvar_prefix": "SLICEPLANE_EDGE_AGENT",
+        "show_default": True,
+        "help_option_names": ["-h", "--help"],
+    }
+)
+@options
+def main(**flags: Any) -> None:
+    """Answer frames by a model cut in two: head here, tail at the edge; or all of it here, to keep the deadline.
+
+    Every flag can be set by an environment variable, SLICEPLANE_EDGE_AGENT_WORKLOAD for --workload and so on.
+    """
+    settings = Settings(**flags)
+    logs.configure(settings.log_level, settings.log_format)
+    os.environ.update(xds_environment(os.environ, settings))  # gRPC reads it at the first channel
+    process.run(lambda stop: serve(settings, stop))
+
+
+def xds_environment(environ: Mapping[str, str], settings: Settings) -> dict[str, str]:
+    """What to add to the environment so that "xds:///" works; nothing if it is set up already."""
+    if "GRPC_XDS_BOOTSTRAP" in environ or "GRPC_XDS_BOOTSTRAP_CONFIG" in environ:
+        return {}
+    return {"GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap_json(settings.xds_server, f"edge-{settings.device}")}
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The wired parts."""
+
+    settings: Settings
+    compute: Compute
+    agent: Agent
+    window: Window
+    link: ControllerLink | None
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Serves until `stop` is set, or all files are answered with --once."""
+    spec = preprocess.parse(settings.checked().preprocess)
+    parts = _wired(settings)
+    if settings.metrics_listen:
+        _expose(settings.metrics_listen, parts.agent)
+    server = await _listening(parts) if settings.listen else None
+    jobs: list[Coroutine[Any, Any, None]] = [_until(stop), *(await _following(parts))]
+    if settings.input_dir:
+        jobs.append(_answer_folder(parts, spec))
+    if server:
+        jobs.append(_mark_ready(server, parts.agent))
+    tasks = [asyncio.create_task(job) for job in jobs]
+    try:
+        await _first_end(tasks)
+    finally:
+        await _close(parts, server, tasks)
+
+
+def _wired(settings: Settings) -> Process:
+    compute = Compute()
+    store = BundleStore(settings.state_dir / "bundles")
+    engine = Engine(Mode(settings.mode), compute)
+    links: list[ControllerLink] = []
+
+    async def fetch(digest: str, offset: int) -> AsyncIterator[bytes]:
+        if not links:
+            raise Unavailable("there is no controller to fetch a bundle from")
+        async for chunk in links[0].fetch(digest, offset):
+            yield chunk
+
+    agent = Agent(
+        engine,
+        store,
+        fetch,
+        level=settings.level,
+        threads=settings.threads,
+        deadline_s=settings.deadline_ms / 1000,
+    )
+    if settings.bundle is None:
+        links.append(_link(settings, agent))
+    return Process(settings, compute, agent, Window(settings.window), links[0] if links else None)
+
+
+def _link(settings: Settings, agent: Agent) -> ControllerLink:
+    identity = Identity(settings.device, metadata.version("sliceplane"), settings.workload)
+
+    def assign(assignment: Assignment) -> None:
+        told = bool(assignment.bundle_digest) and bool(settings.tail)
+        agent.assign(replace(assignment, target=settings.tail) if told else assignment)
+
+    return ControllerLink(settings.controller, identity, lambda: _report(agent), assign)
+
+
+async def _following(parts: Process) -> list[Coroutine[Any, Any, None]]:
+    """What keeps the bundle and the tail what they are to be."""
+    settings, agent = parts.settings, parts.agent
+    if settings.bundle:
+        await agent.run_file(settings.bundle, settings.tail)
+    if parts.link is None:
+        return []
+    saved_at = settings.state_dir / "assignment.json"
+    if saved := memory.load(saved_at):  # the controller may be away: begin with what it said last
+        agent.assign(replace(saved, target=settings.tail or saved.target))
+    return [agent.run(lambda assignment: memory.save(saved_at, assignment)), parts.link.run()]
+
+
+async def _answer_folder(parts: Process, spec: preprocess.Preprocess | None) -> None:
+    settings = parts.settings
+    if settings.input_dir is None:
+        return
+    results = Results(settings.results, settings.outputs_dir)
+    done = answered(settings.results) if settings.resume else set()
+    folder = Folder(settings.input_dir, spec, settings.once, done)
+    try:
+        async with aclosing(in_order(folder.items(), parts.agent.answer, parts.window)) as answers:
+            async for answer in answers:
+                await asyncio.to_thread(results.write, answer)
+    finally:
+        results.close()
+
+
+async def _listening(parts: Process) -> rpc.Server:
+    server = rpc.build([parts.settings.listen], max_message_bytes=MAX_REQUEST_BYTES)
+    servicer = EdgeService(parts.agent, parts.window)
+    rpc.add(server, SERVICE, edge_pb2_grpc.add_EdgeServiceServicer_to_server, servicer)
+    await server.start(serving=False)
+    log.info("listening", port=server.ports[0])
+    return server
+
+
+async def _mark_ready(server: rpc.Server, agent: Agent) -> None:
+    await agent.ready.wait()
+    await server.set_serving(True)
+    await asyncio.Event().wait()  # a job that ends ends the process
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+async def _first_end(tasks: list[asyncio.Task[None]]) -> None:
+    """Waits for the first job to end; raises its error."""
+    done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+
+
+async def _close(parts: Process, server: rpc.Server | None, tasks: list[asyncio.Task[None]]) -> None:
+    if server:
+        await server.stop(GRACE_S)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await parts.agent.close()
+    if parts.link:
+        await parts.link.close()
+    parts.compute.close()
+    counts = {f"frames_{where.value}": count for where, count in parts.agent.stats.counts.items()}
+    log.info("stopped", **counts)
+
+
+def _report(agent: Agent) -> edge_pb2.Report:
+    stats, serving = agent.stats, agent.serving
+    return edge_pb2.Report(
+        bundle_digest=serving.digest if serving else "",
+        frames_split=stats.counts[Where.SPLIT],
+        frames_local=stats.counts[Where.LOCAL],
+        frames_failed=stats.counts[Where.FAILED],
+        bytes_sent=stats.bytes_sent,
+        level=serving.encoder.level if serving else "",
+        latency_p50_ms=stats.percentile(0.50),
+        latency_p95_ms=stats.percentile(0.95),
+    )
+
+
+def _expose(listen: str, agent: Agent) -> None:
+    host, _, port = listen.rpartition(":")
+    if not port.isdigit():
+        raise InvalidArgument(Violation("--metrics-listen", f'"{listen}" is not HOST:PORT'))
+    try:
+        start_http_server(int(port), host or "127.0.0.1", agent.stats.registry)
+    except OSError as error:
+        raise Unavailable(f"cannot listen on {listen}: {error.strerror}") from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The stream to a tail: kept open, opened again when it breaks; answers find their frames by sequence number."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import structlog
+from grpc import aio
+
+from common import backoff
+from common.errors import SliceplaneError, Unavailable
+from common.rpc.channel import aio_channel
+from common.rpc.status import from_rpc_error
+from edge_agent.model import Reason
+from protos.sliceplane.tail.v1 import tail_pb2, tail_pb2_grpc
+
+CONNECT_S = 5.0
+MAX_MESSAGE_BYTES = 64 << 20
+"""The largest answer that is taken; a whole segmentation map may be larger than the activation it came from."""
+
+log = structlog.get_logger("session")
+
+Call = aio.StreamStreamCall[tail_pb2.Activation, tail_pb2.Prediction]
+
+
+class StreamBroken(Unavailable):
+    """The stream ended before the answer came."""
+
+
+@dataclass(slots=True)
+class Parcel:
+    """One encoded activation on its way; `answer` gets the prediction or StreamBroken; `sent_at` 0: not yet."""
+
+    codec: int
+    shape: tuple[int, ...]
+    payload: bytes
+    give_up_at: float
+    answer: asyncio.Future[tail_pb2.Prediction]
+    sent_at: float = 0.0
+
+
+class TailSession:
+    """A stream for one bundle's cut to the tail at `target` ("xds:///NAME" or "host:port").
+
+    `run()` keeps it open until cancelled. `fault` says why there is no stream, None while there is one.
+    """
+
+    def __init__(self, target: str, digest: str, cut_id: str) -> None:
+        self.target = target
+        self.fault: Reason | None = Reason.TAIL_UNREACHABLE
+        self.bytes_sent = 0
+        self._digest, self._cut_id = digest, cut_id
+        self._outbox: deque[Parcel] = deque()
+        self._wake = asyncio.Event()
+        self._open = asyncio.Event()
+        self._flying: dict[int, Parcel] = {}
+        self._sequence = 0
+
+    async def send(self, parcel: Parcel) -> tail_pb2.Prediction:
+        """The tail's answer. Raises StreamBroken. A waiter that goes away before it is sent takes it back."""
+        if self.fault:
+            raise StreamBroken("there is no stream to the tail", reason=self.fault.value)
+        self._outbox.append(parcel)
+        self._wake.set()
+        return await parcel.answer
+
+    async def opened(self) -> None:
+        """Waits until there is a stream."""
+        await self._open.wait()
+
+    async def run(self) -> None:
+        """Keeps a stream open; between two tries it waits, longer each time that none came about."""
+        channel = aio_channel(self.target, max_message_bytes=MAX_MESSAGE_BYTES)
+        try:
+            pauses = backoff.delays(limit_s=2.0)
+            while True:
+                if await self._once(tail_pb2_grpc.TailServiceStub(channel).Infer()):
+                    pauses = backoff.delays(limit_s=2.0)
+                await asyncio.sleep(next(pauses))
+        finally:
+            self._close(Reason.TAIL_UNREACHABLE, "the session is closed")
+            await channel.close()
+
+    async def _once(self, call: Call) -> bool:
+        """One stream from opening to its end; whether it came about."""
+        came_about = False
+        error: SliceplaneError = Unavailable("the tail ended the stream")
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                await call.initial_metadata()  # the tail sends it at once
+            came_about = not call.done()
+            await self._exchange(call)
+        except TimeoutError:
+            error = Unavailable(f"{self.target} does not answer within {CONNECT_S:g} s")
+        except aio.AioRpcError as failed:
+            error = from_rpc_error(failed)
+        finally:
+            call.cancel()
+        mismatch = error.reason == Reason.DIGEST_MISMATCH
+        self._close(Reason.DIGEST_MISMATCH if mismatch else Reason.TAIL_UNREACHABLE, error.message)
+        return came_about and not mismatch
+
+    async def _exchange(self, call: Call) -> None:
+        """Sends and receives until the stream ends; raises its AioRpcError, if it has one."""
+        if not call.done():
+            self.fault, self._sequence = None, 0
+            self._open.set()
+            log.info("stream to the tail is open", target=self.target)
+        writer = asyncio.create_task(self._write(call))
+        try:
+            async for prediction in call:
+                self._arrived(prediction)
+        finally:
+            writer.cancel()
+            await asyncio.gather(writer, return_exceptions=True)
+
+    async def _write(self, call: Call) -> None:
+        while True:
+            while not self._outbox:
+                self._wake.clear()
+                await self._wake.wait()
+            parcel = self._outbox.popleft()
+            if not parcel.answer.done():
+                await call.write(self._message(parcel))
+                self.bytes_sent += len(parcel.payload)
+
+    def _message(self, parcel: Parcel) -> tail_pb2.Activation:
+        self._sequence += 1
+        self._flying[self._sequence] = parcel
+        parcel.sent_at = time.monotonic()
+        return tail_pb2.Activation(
+            sequence=self._sequence,
+            bundle_digest=self._digest if self._sequence == 1 else "",
+            cut_id=self._cut_id if self._sequence == 1 else "",
+            codec=parcel.codec,
+            shape=parcel.shape,
+            deadline_ms=max(1, int(1000 * (parcel.give_up_at - parcel.sent_at))),
+            payload=parcel.payload,
+        )
+
+    def _arrived(self, prediction: tail_pb2.Prediction) -> None:
+        parcel = self._flying.pop(prediction.sequence, None)
+        if parcel and not parcel.answer.done():
+            parcel.answer.set_result(prediction)
+
+    def _close(self, fault: Reason, why: str) -> None:
+        if self.fault is not fault:
+            log.warning("no stream to the tail", target=self.target, reason=fault.value, why=why)
+        self.fault = fault
+        self._open.clear()
+        lost = [*self._flying.values(), *self._outbox]
+        self._flying.clear()
+        self._outbox.clear()
+        for parcel in lost:
+            if not parcel.answer.done():
+                parcel.answer.set_exception(StreamBroken(f"the stream broke: {why}", reason=fault.value))

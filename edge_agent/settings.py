@@ -1,0 +1,129 @@
+"""What the edge agent is told by flags and environment variables."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from common.errors import InvalidArgument, Violation
+from common.names import name_violation
+from edge_agent.model import Mode
+
+F = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The flags, as their help says; empty texts and None: not given."""
+
+    controller: str
+    xds_server: str
+    device: str
+    workload: str
+    state_dir: Path
+    input_dir: Path | None
+    results: str
+    outputs_dir: Path | None
+    resume: bool
+    once: bool
+    preprocess: str
+    listen: str
+    deadline_ms: int
+    window: int
+    level: str
+    tail: str
+    bundle: Path | None
+    mode: str
+    threads: int
+    metrics_listen: str
+    log_level: str
+    log_format: str
+
+    def checked(self) -> Settings:
+        """Itself. Raises InvalidArgument, naming each flag that is missing or wrong."""
+        wrong = []
+        if self.bundle is None:
+            if not self.workload:
+                wrong.append(Violation("--workload", "say which tail workload to run, or give a --bundle"))
+            elif bad := name_violation("--workload", self.workload):
+                wrong.append(bad)
+            if bad := name_violation("--device", self.device):
+                wrong.append(bad)
+        if self.input_dir is None and not self.listen:
+            wrong.append(Violation("--listen", "give an --input-dir or an address to listen on: there is no input"))
+        if self.once and self.input_dir is None:
+            wrong.append(Violation("--once", "it needs an --input-dir"))
+        if self.resume and self.results == "-":
+            wrong.append(Violation("--resume", "it needs --results in a file"))
+        if wrong:
+            raise InvalidArgument(*wrong)
+        return self
+
+
+def _device() -> str:
+    """The host's name as a resource name."""
+    label = re.sub(r"[^a-z0-9-]+", "-", socket.gethostname().split(".")[0].lower())[:63].strip("-")
+    return label or "device"
+
+
+_PATH = click.Path(path_type=Path)
+_OPTIONS: tuple[Callable[[F], F], ...] = (
+    click.option("--controller", default="127.0.0.1:7070", help="HOST:PORT of the controller's API."),
+    click.option("--xds-server", default="127.0.0.1:7071", help="HOST:PORT of the controller's xDS server."),
+    click.option("--device", default=_device, show_default="host name", help="Name of this device."),
+    click.option("--workload", default="", help="Tail workload that this device belongs to."),
+    click.option(
+        "--state-dir", type=_PATH, default=Path("sliceplane-edge-agent"), help="Bundles and the last assignment."
+    ),
+    click.option(
+        "--input-dir",
+        type=click.Path(path_type=Path, exists=True, file_okay=False),
+        help="Answer every .npy, .png, .jpg, .jpeg and .bmp file that appears in this folder.",
+    ),
+    click.option("--results", default="-", help="Where answers to --input-dir go, a JSON line each; -: stdout."),
+    click.option("--outputs-dir", type=_PATH, help="Write each output tensor there, as .npy."),
+    click.option("--resume", is_flag=True, help="Leave out files that --results has an answer for."),
+    click.option("--once", is_flag=True, help="Stop when the files that are there are answered."),
+    click.option(
+        "--preprocess",
+        default="",
+        help='How images become the input: JSON or @FILE, such as {"height": 48, "width": 320, "fit": "height", '
+        '"pad": 128, "channels": "BGR", "scale": 0.00784, "mean": [1, 1, 1]}. Keys: height, width, fit (stretch, '
+        "contain, height), pad, scale, mean, std, channels (RGB, BGR, GRAY), layout (NCHW, NHWC), resample.",
+    ),
+    click.option("--listen", default="127.0.0.1:7080", help="HOST:PORT for local gRPC calls; empty: none."),
+    click.option(
+        "--deadline-ms", type=click.IntRange(1, 3_600_000), default=1000, help="Answer each frame within this."
+    ),
+    click.option("--window", type=click.IntRange(1, 4096), default=8, help="Frames under way at most."),
+    click.option("--level", default="", help='Codec level, such as "rans-4"; empty: the bundle\'s default.'),
+    click.option("--tail", default="", help="Dial the tail at HOST:PORT instead of by xDS."),
+    click.option(
+        "--bundle",
+        type=click.Path(path_type=Path, exists=True, dir_okay=False),
+        help="Run this bundle, without any controller.",
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice([mode.value for mode in Mode]),
+        default=Mode.AUTO.value,
+        help="auto: split, locally if that is not there in time; split: or fail; local: never split.",
+    ),
+    click.option("--threads", type=click.IntRange(0, 256), default=0, help="Threads per model; 0: one a core."),
+    click.option("--metrics-listen", default="", help="HOST:PORT for Prometheus; none unless given."),
+    click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"),
+    click.option("--log-format", type=click.Choice(["auto", "json", "text"]), default="auto"),
+)
+
+
+def options(command: F) -> F:
+    """Adds every flag to a command."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
