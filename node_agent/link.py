@@ -14,9 +14,9 @@ import structlog
 from grpc import aio
 
 from common.backoff import delays
+from common.errors import SliceplaneError
 from node_agent import wire
 from node_agent.agent import Agent
-from node_agent.model import Observed
 from protos.sliceplane.node.v1 import node_pb2 as pb
 from protos.sliceplane.node.v1 import node_pb2_grpc
 
@@ -46,6 +46,8 @@ class Link:
             except grpc.RpcError as error:
                 call = error if isinstance(error, aio.AioRpcError) else None
                 log.warning("link lost", why=call.details() if call else str(error))
+            except (SliceplaneError, OSError) as error:  # a desired state that makes no sense, or a journal's full disk
+                log.error("desired state not taken", why=str(error))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), next(pauses))
 
@@ -75,15 +77,12 @@ class Link:
     async def _reports(self, stop: asyncio.Event, ended: asyncio.Event) -> AsyncIterator[pb.ConnectRequest]:
         hello = pb.Hello(node=self.node, address=self.address, agent_version=VERSION, instance_id=self.instance)
         yield pb.ConnectRequest(hello=hello)
-        last: Observed | None = None
+        await self.agent.surveyed.wait()
         while not (stop.is_set() or ended.is_set()):
             self.agent.changed.clear()
-            now = self.agent.observed()
-            if now.gpus or last is not None:  # nothing has been observed yet: an empty report would say all is gone
-                yield pb.ConnectRequest(observed=wire.observed(now))
-                last = now
+            yield pb.ConnectRequest(observed=wire.observed(self.agent.observed()))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self.agent.changed.wait(), self.heartbeat_s if last else QUIET_S)
+                await asyncio.wait_for(self.agent.changed.wait(), self.heartbeat_s)
             await asyncio.sleep(QUIET_S)
 
 

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 import structlog
 
-from common.errors import InvalidArgument, Violation
+from common.errors import InvalidArgument, Unavailable, Violation
 from common.logs import configure
 from common.names import name_violation
 from common.process import run
 from common.rpc.channel import aio_channel
-from node_agent import triton
+from node_agent import metrics, mps, triton
 from node_agent.agent import Agent
 from node_agent.journal import Journal
 from node_agent.link import Link
 from node_agent.models import ModelCache
+from node_agent.notify import notify
 from node_agent.nvml import Nvml
 from node_agent.ports_pool import PortPool
 from node_agent.segment import Segments
+from node_agent.units import Units
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,12 @@ class Settings:
     state_dir: Path
     address: str
     ports: tuple[int, int]
+    drain_s: float
+    metrics_listen: str
     teardown_on_exit: bool
+
+
+log = structlog.get_logger("agent")
 
 
 def port_range(text: str) -> tuple[int, int]:
@@ -53,26 +63,55 @@ def default_node() -> str:
     return label[:63] or "node"
 
 
+@contextmanager
+def sole(state_dir: Path) -> Iterator[None]:
+    """Holds the state directory for this process alone. Unavailable if another agent has it, or it cannot be made."""
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        lock = (state_dir / "lock").open("a")
+    except OSError as error:
+        raise Unavailable(f"cannot use --state-dir {state_dir}: {error.strerror}") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Unavailable(
+                f"another node agent already uses {state_dir}: give this one its own --state-dir"
+            ) from error
+        yield
+
+
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Wires the agent and runs it until `stop`."""
     triton.check_present()
+    mps.check_present()
     nvml = await asyncio.to_thread(Nvml)
     channel = aio_channel(settings.controller)
     state = settings.state_dir
-    models = ModelCache(state / "models", channel)
-    pool = PortPool(settings.address, *settings.ports)
-    agent = Agent(Segments(nvml, models, Journal(state), pool, state / "segments"))
+    models, journal = ModelCache(state / "models", channel), Journal(state)
+    pool = PortPool(settings.address, *settings.ports, seed=settings.node)
+    units = Units(journal, pool, settings.drain_s)
+    agent = Agent(Segments(nvml, models, journal, units, state / "segments"))
     link = Link(agent, channel, settings.node, settings.address)
-    log = structlog.get_logger("agent")
-    log.info("started", node=settings.node, controller=settings.controller, adopted=len(agent.segments.journal.records))
+    end_metrics = metrics.serve(settings.metrics_listen, agent.observed) if settings.metrics_listen else None
+    log.info("started", node=settings.node, controller=settings.controller, adopted=len(journal.records))
     try:
-        await asyncio.gather(agent.run(stop), link.run(stop))
+        await asyncio.gather(agent.run(stop), link.run(stop), _announce(agent))
+        notify("STOPPING=1")
         if settings.teardown_on_exit:
             await agent.teardown()
     finally:
+        await models.close()
         await channel.close()
         nvml.close()
-    log.info("stopped", left_running=len(agent.segments.journal.records))
+        if end_metrics:
+            end_metrics()
+    log.info("stopped", left_running=len(journal.records))
+
+
+async def _announce(agent: Agent) -> None:
+    await agent.surveyed.wait()
+    notify("READY=1")
 
 
 @click.command(context_settings={"auto_envvar_prefix": "SLICEPLANE_NODE_AGENT", "show_default": True})
@@ -86,6 +125,14 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 )
 @click.option("--address", default="127.0.0.1", help="Address that this host's endpoints listen on and are dialled at.")
 @click.option("--port-range", "ports", default="20000-24999", help="TCP ports for Triton processes, FIRST-LAST.")
+@click.option(
+    "--drain-timeout",
+    "drain_s",
+    type=click.FloatRange(0, 3600),
+    default=10.0,
+    help="Seconds that a process which is taken away gets to finish its requests.",
+)
+@click.option("--metrics-listen", default="", help="HOST:PORT for Prometheus metrics of the agent.  [default: off]")
 @click.option("--teardown-on-exit", is_flag=True, help="Remove all segments on SIGTERM; else they go on running.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.option("--log-format", type=click.Choice(["auto", "json", "text"]), default="auto")
@@ -95,6 +142,8 @@ def main(
     state_dir: Path,
     address: str,
     ports: str,
+    drain_s: float,
+    metrics_listen: str,
     teardown_on_exit: bool,
     log_level: str,
     log_format: str,
@@ -109,7 +158,9 @@ def main(
     async def checked(stop: asyncio.Event) -> None:
         if wrong := name_violation("--node", node):
             raise InvalidArgument(wrong)
-        span = port_range(ports)
-        await serve(Settings(controller, node, state_dir.resolve(), address, span, teardown_on_exit), stop)
+        span, home = port_range(ports), state_dir.resolve()
+        settings = Settings(controller, node, home, address, span, drain_s, metrics_listen, teardown_on_exit)
+        with sole(home):
+            await serve(settings, stop)
 
     run(checked)

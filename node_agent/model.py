@@ -76,12 +76,18 @@ class Unit:
     triton: Process | None = None
     tail: Process | None = None
 
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports that it was promised."""
+        return tuple(port for port in (self.http_port, self.grpc_port, self.metrics_port, self.tail_port) if port)
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """What the journal knows of a segment: written before anything of it is made, erased after all of it is gone.
 
-    `gi` and `ci` are NVML ids, None until made; `removing` stays set once it was decided.
+    `gi` and `ci` are NVML ids, None until made; `removing` stays set once it was decided; `served`: every process has
+    answered at once some time, so one that does not answer now is a failure and not a beginning.
     """
 
     spec: SegmentSpec
@@ -92,6 +98,7 @@ class Record:
     mps: Process | None = None
     removing: bool = False
     restarts: int = 0
+    served: bool = False
 
     def with_unit(self, index: int, unit: Unit) -> Record:
         """The record with unit number `index` replaced."""
@@ -125,6 +132,19 @@ class MigProfile:
     memory_bytes: int
     id: int = 0
     enum: int = 0
+    max_instances: int = 0
+
+
+class Fault(StrEnum):
+    """Why a GPU can carry no segments; the closed set of reasons in conditions."""
+
+    NONE = ""
+    NO_MIG = "NO_MIG"
+    MIG_OFF = "MIG_MODE_OFF"
+    MIG_PENDING = "MIG_MODE_PENDING"
+    LOST = "GPU_LOST"
+    XID = "XID"
+    SILENT = "NVML_SILENT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,16 @@ class Gpu:
     message: str = ""
     profiles: tuple[MigProfile, ...] = ()
     instances: tuple[Instance, ...] = ()
+    fault: Fault = Fault.NONE
+
+    @property
+    def identified(self) -> bool:
+        """Whether NVML could ever say which GPU it is; not so if it was lost before the agent started."""
+        return bool(self.product)
+
+    def ill(self, fault: Fault, message: str) -> Gpu:
+        """The same GPU, out of placement because of `fault`."""
+        return replace(self, healthy=False, fault=fault, message=message)
 
 
 @dataclass(frozen=True, slots=True)

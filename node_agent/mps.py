@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from pathlib import Path
 
 from common.errors import Unavailable
@@ -64,6 +65,12 @@ def running(folder: Path) -> Process | None:
     except (OSError, ValueError):
         pass
     return None
+
+
+def check_present() -> None:
+    """Unavailable if there is no MPS control program on PATH."""
+    if shutil.which(CONTROL) is None:
+        raise Unavailable(f"there is no {CONTROL} on PATH: install the NVIDIA driver's compute tools on this host")
 
 
 def _pid_file(folder: Path) -> Path:

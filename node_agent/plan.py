@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from node_agent.model import Condition, Gpu, Instance, Record, SegmentSpec
+from node_agent.model import Condition, Fault, Gpu, Instance, Record, SegmentSpec
+
+# Type of the condition that a fault is reported as; all others are GpuUnhealthy.
+CONDITIONS = {Fault.MIG_OFF: "ResetRequired", Fault.MIG_PENDING: "ResetRequired"}
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """What to do on one GPU: `remove` before `create`; `keep` is looked after; `blocked` waits for a reason."""
+    """What to do on one GPU; `blocked` waits for a reason. On one that is `ill`, because of that, nothing is mended."""
 
     remove: tuple[Record, ...] = ()
     keep: tuple[Record, ...] = ()
     create: tuple[SegmentSpec, ...] = ()
     blocked: tuple[tuple[SegmentSpec, str], ...] = ()
     drift: tuple[Instance, ...] = ()
+    ill: str = ""
 
 
 def steps(wanted: tuple[SegmentSpec, ...], records: tuple[Record, ...], instances: tuple[Instance, ...]) -> Steps:
@@ -65,25 +69,22 @@ def by_gpu(wanted: tuple[SegmentSpec, ...], records: tuple[Record, ...], gpus: M
         gpu = gpus.get(uuid)
         plan = steps(mine, theirs, gpu.instances if gpu else ())
         if gpu is None or not gpu.healthy:
-            why = gpu.message if gpu else f"this host has no GPU {uuid}"
-            plan = replace(plan, create=(), blocked=(*plan.blocked, *((spec, why) for spec in plan.create)))
+            why = f"GPU {gpu.index}: {gpu.message}" if gpu else f"this host has no GPU {uuid}"
+            plan = replace(plan, create=(), blocked=(*plan.blocked, *((spec, why) for spec in plan.create)), ill=why)
         plans[uuid] = plan
     return plans
 
 
 def conditions(plans: Mapping[str, Steps], gpus: Mapping[str, Gpu]) -> tuple[Condition, ...]:
     """What an operator should know: MIG mode off, GPUs that are ill, instances that are not ours."""
-    found = []
-    for gpu in gpus.values():
-        if not gpu.mig_enabled:
-            found.append(Condition("ResetRequired", "MIG_MODE_OFF", f"GPU {gpu.index}: {gpu.message}"))
-        elif not gpu.healthy:
-            found.append(Condition("GpuUnhealthy", "GPU_UNHEALTHY", f"GPU {gpu.index}: {gpu.message}"))
+    found = [
+        Condition(CONDITIONS.get(gpu.fault, "GpuUnhealthy"), gpu.fault.value, f"GPU {gpu.index}: {gpu.message}")
+        for gpu in gpus.values()
+        if not gpu.healthy
+    ]
     for uuid, plan in plans.items():
         if uuid in gpus and plan.drift:
             places = ", ".join(f"{i.gpcs}g at slice {i.start}" for i in plan.drift)
-            text = (
-                f"GPU {gpus[uuid].index} has instances that nobody here made: {places}; destroy them to free the slices"
-            )
-            found.append(Condition("Drift", "FOREIGN_INSTANCE", text))
+            text = f"GPU {gpus[uuid].index} has instances that this agent did not make: {places}; destroy them, or wait"
+            found.append(Condition("Drift", "FOREIGN_INSTANCE", f"{text} until who made them does, to free the slices"))
     return tuple(found)

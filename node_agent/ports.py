@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
@@ -30,5 +31,8 @@ class Gpus(Protocol):
 class Models(Protocol):
     """Where model files come from."""
 
-    async def fetch(self, digest: str) -> Path:
-        """The verified file of that digest, from the cache or downloaded. NotFound, Unavailable."""
+    def find(self, digest: str) -> Path | None:
+        """The verified file of that digest; None while it is being fetched. Errors: why fetching it failed."""
+
+    def prune(self, wanted: Collection[str]) -> None:
+        """Lets go of files of other digests, as far as room is wanted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import zlib
 from collections.abc import Iterable
 
 from common.errors import ResourceExhausted
@@ -11,9 +12,10 @@ from common.errors import ResourceExhausted
 class PortPool:
     """Hands out free ports of `first`..`last` on `host`, going round, so that a port just freed rests a while."""
 
-    def __init__(self, host: str, first: int, last: int) -> None:
+    def __init__(self, host: str, first: int, last: int, seed: str = "") -> None:
+        """`seed`: agents that share a machine begin at different places, so that they seldom want the same port."""
         self.host, self.first, self.last = host, first, last
-        self._next = first
+        self._next = first + zlib.crc32(seed.encode()) % (last - first + 1)
 
     def take(self, count: int, promised: Iterable[int]) -> list[int]:
         """`count` ports free to listen on and not among `promised`. ResourceExhausted if there are too few."""
@@ -24,7 +26,7 @@ class PortPool:
                 return found
             port = self._next
             self._next = port + 1 if port < self.last else self.first
-            if port not in held and self._free(port):
+            if port not in held and self.free(port):
                 found.append(port)
         if len(found) == count:
             return found
@@ -32,7 +34,8 @@ class PortPool:
             f"ports {self.first} to {self.last} of {self.host} are all taken: give the agent a larger --port-range"
         )
 
-    def _free(self, port: int) -> bool:
+    def free(self, port: int) -> bool:
+        """Whether a program could listen on it now."""
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -87,3 +88,35 @@ def _runs(process: psutil.Process) -> bool:
         return False
     _reap(process.pid)
     return False
+
+
+def ours(folder: Path, spare: Collection[int] = ()) -> list[psutil.Process]:
+    """Living processes that were started for a segment under `folder`; not those of `spare`, nor what they started.
+
+    They are known by the directory of their MPS daemon, which every process of a segment has in its environment.
+    """
+    return [p for p in psutil.process_iter() if _belongs(p, f"{folder}{os.sep}") and not _spared(p, spare)]
+
+
+def _belongs(process: psutil.Process, prefix: str) -> bool:
+    try:
+        home = process.environ().get("CUDA_MPS_PIPE_DIRECTORY", "")
+        return home.startswith(prefix) and process.status() != psutil.STATUS_ZOMBIE
+    except (psutil.NoSuchProcess, psutil.AccessDenied):
+        return False
+
+
+def _spared(process: psutil.Process, spare: Collection[int]) -> bool:
+    try:
+        return any(p.pid in spare for p in (process, *process.parents()))
+    except psutil.NoSuchProcess:
+        return True
+
+
+def kill(found: Iterable[psutil.Process]) -> None:
+    """SIGKILL, and waits until they are gone."""
+    doomed = list(found)
+    for process in doomed:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(doomed, timeout=5)

@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import sys
-import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import grpc
 import structlog
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from common.errors import Unavailable
-from common.rpc.channel import aio_channel
 from node_agent import mps, processes, triton
 from node_agent.journal import Journal
-from node_agent.model import Endpoint, Record, SegmentSpec, SegmentStatus, Serve, State, Unit
+from node_agent.model import Endpoint, Record, SegmentSpec, SegmentStatus, State
+from node_agent.plan import explains
 from node_agent.ports import Gpus, Models
-from node_agent.ports_pool import PortPool
+from node_agent.units import Units
 
 log = structlog.get_logger("segment")
-TAIL_SERVICE = "sliceplane.tail.v1.TailService"
-EARLY_S = 10.0
-STOP_GRACE_S = triton.EXIT_TIMEOUT_S + 2.0
 
 
 @dataclass
@@ -35,7 +26,7 @@ class Segments:
     gpus: Gpus
     models: Models
     journal: Journal
-    ports: PortPool
+    units: Units
     folder: Path
 
     async def ensure(self, spec: SegmentSpec, present: frozenset[int] = frozenset()) -> SegmentStatus:
@@ -45,29 +36,45 @@ class Segments:
         """
         record = self.journal.records.get(spec.id) or Record(spec)
         self.journal.put(record)  # written ahead: after a crash, whatever stands at its start is known to be ours
-        running = record.units and all(self._complete(spec, unit) for unit in record.units)
-        if not (running and record.mig_uuid and record.gi in present):
+        if not (self.units.complete(record) and record.mig_uuid and record.gi in present):
             record = await self._carve(record)
         record = await self._daemon(record)
-        record = await self._units(record)
-        return await self._status(record)
+        record, note = await self._processes(record)
+        return await self._status(record, note)
+
+    async def look(self, record: Record, why: str) -> SegmentStatus:
+        """What the segment is on a GPU that is ill because of `why`: nothing is mended, nothing counts as ready."""
+        endpoints = tuple(replace(end, ready=False) for end in await self.units.probe(record))
+        return SegmentStatus(record.spec.id, State.FAILED, why, endpoints, record.mig_uuid, record.restarts)
 
     async def remove(self, record: Record) -> None:
         """Takes everything of the segment away, then forgets it. Conflict while something holds its instance."""
-        record = replace(record, removing=True)
+        record = replace(self.journal.records.get(record.spec.id, record), removing=True)
         self.journal.put(record)
-        # A tail first: it hands its streams over to other tails while its Triton still answers.
-        await asyncio.gather(*(processes.end(unit.tail, STOP_GRACE_S) for unit in record.units))
-        await asyncio.gather(*(processes.end(unit.triton, STOP_GRACE_S) for unit in record.units))
+        await self.units.end(record)
         home = self.home(record.spec)
-        if record.mig_uuid:
-            await mps.stop(home, record.mig_uuid, record.mps)
+        await mps.stop(home, record.mig_uuid, record.mps)
+        await asyncio.to_thread(lambda: processes.kill(processes.ours(home)))
         gi = record.gi if record.gi is not None else await asyncio.to_thread(self._made_unwritten, record)
         if gi is not None:
             await asyncio.to_thread(self.gpus.destroy, record.spec, gi)
         await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
         self.journal.drop(record.spec.id)
+        self.units.forget(record.spec.id)
         log.info("segment removed", segment=record.spec.id, workload=record.spec.workload)
+
+    async def sweep(self) -> None:
+        """After a crash: ends processes that were started but never written down, removes what no record explains."""
+        known = list(self.journal.records.values())
+        pids = {p.pid for r in known for u in r.units for p in (u.triton, u.tail) if p and processes.alive(p)}
+        daemons = {found.pid for record in known if (found := mps.running(self.home(record.spec)))}
+        strays = await asyncio.to_thread(processes.ours, self.folder, pids | daemons)
+        for stray in strays:
+            log.warning("ending a process that a crash left behind", pid=stray.pid)
+        await asyncio.to_thread(processes.kill, strays)
+        for home in self.folder.iterdir() if self.folder.exists() else ():
+            if home.name not in self.journal.records:
+                await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
 
     def home(self, spec: SegmentSpec) -> Path:
         """The segment's own directory."""
@@ -75,12 +82,10 @@ class Segments:
 
     def _made_unwritten(self, record: Record) -> int | None:
         """The instance that was made just before a crash, before its id was written."""
-        places = {r.gi for r in self.journal.records.values() if r.gi is not None}
-        spec = record.spec
+        others = [r for r in self.journal.records.values() if r.spec.id != record.spec.id and r.gi is not None]
         for gpu in self.gpus.observe():
-            for found in gpu.instances if gpu.uuid == spec.gpu_uuid else ():
-                same = (found.start, found.memory_slices, found.gpcs) == (spec.start, spec.memory_slices, spec.gpcs)
-                if same and found.gi not in places:
+            for found in gpu.instances if gpu.uuid == record.spec.gpu_uuid else ():
+                if explains(record, found) and not any(explains(other, found) for other in others):
                     return found.gi
         return None
 
@@ -92,9 +97,9 @@ class Segments:
         ci, uuid = await asyncio.to_thread(self.gpus.create_compute, record.spec, gi)
         if record.mig_uuid and uuid != record.mig_uuid:
             log.warning("instance was replaced", segment=record.spec.id, was=record.mig_uuid, now=uuid)
-            await self._end_units(record)
+            await self.units.end(record)
             await mps.stop(self.home(record.spec), record.mig_uuid, record.mps)
-        record = replace(self.journal.records.get(record.spec.id, record), gi=gi, ci=ci, mig_uuid=uuid)
+        record = replace(record, ci=ci, mig_uuid=uuid)
         self.journal.put(record)
         return record
 
@@ -104,118 +109,38 @@ class Segments:
             return record
         if record.mps is not None:
             log.warning("MPS daemon died: restarting its segment", segment=record.spec.id)
-            await self._end_units(record)
-        daemon = await mps.start(self.home(record.spec), record.mig_uuid)
-        record = replace(record, mps=daemon)
+            await self.units.end(record)
+        record = replace(record, mps=await mps.start(self.home(record.spec), record.mig_uuid))
         self.journal.put(record)
         return record
 
-    async def _end_units(self, record: Record) -> None:
-        for unit in record.units:
-            await processes.end(unit.tail, STOP_GRACE_S)
-            await processes.end(unit.triton, STOP_GRACE_S)
-
-    async def _units(self, record: Record) -> Record:
+    async def _processes(self, record: Record) -> tuple[Record, str]:
+        """The record with its processes started as far as may be, and what it waits for."""
+        record = self.units.promise(record)
+        if self.units.complete(record):
+            return record, ""
         spec, home = record.spec, self.home(record.spec)
-        if len(record.units) != spec.processes:
-            record = replace(record, units=self._new_units(spec))
-            self.journal.put(record)
-        if all(self._complete(spec, unit) for unit in record.units):
-            return record
-        model = await self.models.fetch(spec.model_digest)
+        model = self.models.find(spec.model_digest)
+        if model is None:
+            return record, f"the model {spec.model_digest[:19]} is being downloaded"
         repository = await triton.lay_out(spec, model, home)
-        for index in range(spec.processes):
-            record = self._start_missing(record, index, repository, model)
+        return await self.units.mend(record, home, repository, model), ""
+
+    async def _status(self, record: Record, note: str) -> SegmentStatus:
+        endpoints = await self.units.probe(record)
+        silent = [index for index, end in enumerate(endpoints) if not end.ready]
+        if not silent and not record.served:
+            record = replace(record, served=True)
             self.journal.put(record)
-        return record
+        failing = record.served or self.units.failures(record.spec.id) > 1
+        state = State.READY if not silent else State.FAILED if failing else State.CREATING
+        message = self._message(record, endpoints, silent, note) if silent else ""
+        return SegmentStatus(record.spec.id, state, message, endpoints, record.mig_uuid, record.restarts)
 
-    def _new_units(self, spec: SegmentSpec) -> tuple[Unit, ...]:
-        each = 4 if spec.serve is Serve.TAIL else 3
-        promised = {
-            port
-            for record in self.journal.records.values()
-            for unit in record.units
-            for port in (unit.http_port, unit.grpc_port, unit.metrics_port, unit.tail_port)
-        }
-        ports = self.ports.take(each * spec.processes, promised)
-        groups = [[*ports[i * each : (i + 1) * each], 0] for i in range(spec.processes)]
-        return tuple(Unit(http, grpc_, metrics, tail) for http, grpc_, metrics, tail, *_ in groups)
-
-    @staticmethod
-    def _complete(spec: SegmentSpec, unit: Unit) -> bool:
-        return processes.alive(unit.triton) and (spec.serve is Serve.WHOLE or processes.alive(unit.tail))
-
-    def _start_missing(self, record: Record, index: int, repository: Path, model: Path) -> Record:
-        spec, home, unit = record.spec, self.home(record.spec), record.units[index]
-        env = mps.environment(home, record.mig_uuid)
-        self._blame(record, index)
-        died = 0
-        if not processes.alive(unit.triton):
-            died += unit.triton is not None
-            command = triton.command(spec, unit, repository, self.ports.host)
-            unit = replace(unit, triton=processes.start(command, env, home / f"triton-{index}.log"))
-        if spec.serve is Serve.TAIL and not processes.alive(unit.tail):
-            died += unit.tail is not None
-            unit = replace(unit, tail=processes.start(self._tail(spec, unit, model), env, home / f"tail-{index}.log"))
-        if died:
-            log.warning("process replaced", segment=spec.id, workload=spec.workload, unit=index)
-        return replace(record.with_unit(index, unit), restarts=record.restarts + died)
-
-    def _blame(self, record: Record, index: int) -> None:
-        """A process that ended right after its start will do so again: Unavailable, so that the next try waits."""
-        unit, home = record.units[index], self.home(record.spec)
-        for name, process in (("triton", unit.triton), ("tail", unit.tail)):
-            if process is None or processes.alive(process) or time.time() - process.started > EARLY_S:
-                continue
-            cleared = replace(unit, triton=None) if name == "triton" else replace(unit, tail=None)
-            self.journal.put(replace(record.with_unit(index, cleared), restarts=record.restarts + 1))
-            why = triton.log_tail(home / f"{name}-{index}.log")
-            raise Unavailable(f"{name} {index} ended right after its start{': ' + why if why else ''}")
-
-    def _tail(self, spec: SegmentSpec, unit: Unit, bundle: Path) -> list[str]:
-        beside = Path(sys.executable).with_name("sliceplane-tail")
-        options = {
-            "listen": f"{self.ports.host}:{unit.tail_port}",
-            "triton": f"127.0.0.1:{unit.grpc_port}",
-            "model": spec.workload,
-            "bundle": bundle,
-        }
-        program = str(beside) if beside.exists() else "sliceplane-tail"
-        return [program, *(f"--{name}={value}" for name, value in options.items())]
-
-    async def _status(self, record: Record) -> SegmentStatus:
-        spec, host = record.spec, self.ports.host
-        ready = await asyncio.gather(*(self._ready(spec, unit) for unit in record.units))
-        endpoints = tuple(
-            Endpoint(
-                host, unit.tail_port or unit.grpc_port, unit.metrics_port, unit.triton.pid if unit.triton else 0, ok
-            )
-            for unit, ok in zip(record.units, ready, strict=True)
-        )
-        state = State.READY if all(ready) else State.CREATING
-        waiting = f"{ready.count(False)} of {len(ready)} processes do not answer yet"
-        hint = triton.log_tail(self.home(spec) / f"triton-{ready.index(False)}.log") if state is State.CREATING else ""
-        message = "" if state is State.READY else f"{waiting}{': ' + hint if hint else ''}"
-        return SegmentStatus(spec.id, state, message, endpoints, record.mig_uuid, record.restarts)
-
-    async def _ready(self, spec: SegmentSpec, unit: Unit) -> bool:
-        inner = "127.0.0.1" if spec.serve is Serve.TAIL else self.ports.host
-        if not await triton.model_ready(inner, unit.grpc_port, spec.workload):
-            return False
-        return spec.serve is Serve.WHOLE or await _healthy(f"{self.ports.host}:{unit.tail_port}")
-
-
-def _endpoint(host: str, unit: Unit, ready: bool) -> Endpoint:
-    pid = unit.triton.pid if unit.triton else 0
-    return Endpoint(host, unit.tail_port or unit.grpc_port, unit.metrics_port, pid, ready)
-
-
-async def _healthy(target: str) -> bool:
-    async with aio_channel(target) as channel:
-        request = health_pb2.HealthCheckRequest(service=TAIL_SERVICE)
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        try:
-            answer = await stub.Check(request, timeout=1.0)
-        except grpc.RpcError:
-            return False
-        return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+    def _message(self, record: Record, endpoints: tuple[Endpoint, ...], silent: list[int], note: str) -> str:
+        waiting = note or f"{len(silent)} of {len(endpoints)} processes do not answer yet"
+        failures = self.units.failures(record.spec.id)
+        if failures > 1:
+            waiting += f"; one ended {failures} times in a row"
+        hint = triton.log_tail(self.home(record.spec) / f"triton-{silent[0]}.log")
+        return f"{waiting}: {hint}" if hint and not note else waiting

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
+import math
 import os
 import shutil
 import sys
@@ -19,17 +21,20 @@ from common.rpc.channel import aio_channel
 from node_agent.config import config_pbtxt
 from node_agent.model import SegmentSpec, Serve, Unit
 
-EXIT_TIMEOUT_S = 10
 BUNDLE_MAGIC = b"PK\x03\x04"
 
 
-def command(spec: SegmentSpec, unit: Unit, repository: Path, host: str) -> list[str]:
-    """How one Triton process of the segment is started; behind a tail it listens on loopback only."""
+def command(spec: SegmentSpec, unit: Unit, repository: Path, host: str, drain_s: float) -> list[str]:
+    """How one Triton process of the segment is started; behind a tail it listens on loopback only.
+
+    `drain_s`: how long it lets requests in flight finish after SIGTERM, seconds.
+    """
     inner = "127.0.0.1" if spec.serve is Serve.TAIL else host
     options = {
         "model-repository": repository,
         "strict-readiness": "true",
-        "exit-timeout-secs": EXIT_TIMEOUT_S,
+        "model-control-mode": "none",  # nobody unloads what we serve
+        "exit-timeout-secs": math.ceil(drain_s),
         "http-address": inner,
         "http-port": unit.http_port,
         "grpc-address": inner,
@@ -47,11 +52,13 @@ async def lay_out(spec: SegmentSpec, model: Path, folder: Path) -> Path:
     repository = folder / "repository"
     home = repository / spec.workload
     (home / "1").mkdir(parents=True, exist_ok=True)
-    target = home / "1" / "model.onnx"
+    target, config = home / "1" / "model.onnx", home / "config.pbtxt"
     if not target.exists():
-        _place(spec, model, target)
-    text = config_pbtxt(spec.workload, await facts(target), spec.batch, spec.max_queue_delay_us)
-    (home / "config.pbtxt").write_text(text)
+        await asyncio.to_thread(_place, spec, model, target)
+    if not config.exists():
+        text = config_pbtxt(spec.workload, await facts(target), spec.batch, spec.max_queue_delay_us)
+        config.with_suffix(".new").write_text(text)
+        config.with_suffix(".new").rename(config)
     return repository
 
 

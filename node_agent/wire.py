@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+from common.errors import InvalidArgument, Violation
+from common.names import is_digest, name_violation
 from node_agent.model import Condition, Desired, Gpu, Observed, SegmentSpec, SegmentStatus, Serve, State
 from protos.sliceplane.node.v1 import node_pb2 as pb
 from protos.sliceplane.type.v1 import type_pb2
+
+MAX_PROCESSES = 48  # clients of one MPS daemon
+_ID = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,126}[A-Za-z0-9])?")
 
 STATES = {
     State.CREATING: type_pb2.SEGMENT_STATE_CREATING,
@@ -15,11 +22,12 @@ STATES = {
 
 
 def desired(message: pb.Desired) -> Desired:
-    """The desired state of a message."""
+    """The desired state of a message. InvalidArgument if a segment makes no sense."""
     return Desired(message.epoch, message.generation, tuple(_spec(s) for s in message.segments))
 
 
 def _spec(message: pb.SegmentSpec) -> SegmentSpec:
+    _check(message)
     tail = message.serve == type_pb2.SERVE_KIND_TAIL
     return SegmentSpec(
         id=message.id,
@@ -34,6 +42,21 @@ def _spec(message: pb.SegmentSpec) -> SegmentSpec:
         processes=max(1, message.processes),
         max_queue_delay_us=message.max_queue_delay_us,
     )
+
+
+def _check(message: pb.SegmentSpec) -> None:
+    """Ids and digests become names of files here: nothing may reach out of its folder."""
+    wrong = [name_violation("segments.workload", message.workload)]
+    if not _ID.fullmatch(message.id):
+        wrong.append(Violation("segments.id", f'"{message.id[:80]}" must be letters, digits and inner hyphens'))
+    if not is_digest(message.model_digest):
+        wrong.append(Violation("segments.model_digest", f'"{message.model_digest[:80]}" is no sha256 digest'))
+    if message.processes > MAX_PROCESSES:
+        wrong.append(Violation("segments.processes", f"{message.processes} is over MPS's {MAX_PROCESSES} clients"))
+    if not message.gpcs or not message.memory_slices:
+        wrong.append(Violation("segments.gpcs", "an instance has at least one GPC and one memory slice"))
+    if found := [violation for violation in wrong if violation]:
+        raise InvalidArgument(*found)
 
 
 def observed(value: Observed) -> pb.Observed:
