@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto
 
@@ -11,14 +11,15 @@ from slicer.macs import macs
 from slicer.model import CutPoint, SlicerError, Tensor
 
 
-def cut_points(model: ModelProto) -> list[CutPoint]:
+def cut_points(model: ModelProto, seen: Mapping[str, Tensor] | None = None) -> list[CutPoint]:
     """The valid cuts from the input to the output; `model` has its shapes inferred (`load.with_shapes`).
 
+    `seen`: what is known of tensors beyond that, from a run.
     Walks the graph in its order and counts the tensors that are live between two nodes: made before, needed after.
     Constants do not count, both halves may hold them. Where exactly one is live the model can be cut there. A
     model's inputs and its last tensor are no cuts: uploading the input and running all of it locally need none.
     """
-    known = load.tensors(model)
+    known = {**load.tensors(model), **(seen or {})}
     nodes = live_nodes(model)
     costs = [macs(node, known, model.graph) for node in nodes]
     total = _sum(costs)
@@ -28,6 +29,13 @@ def cut_points(model: ModelProto) -> list[CutPoint]:
         about = known.get(name, Tensor(name, "", None))
         found.append(CutPoint(len(found), about, nodes[position].op_type, position + 1, spent, total))
     return found
+
+
+def unknown(model: ModelProto) -> list[str]:
+    """The tensors between its nodes whose sizes inference left open."""
+    known = load.tensors(model)
+    names = (name for node in live_nodes(model) for name in node.output if name)
+    return [name for name in names if name not in known or known[name].elements is None]
 
 
 def find(cuts: list[CutPoint], at: str) -> CutPoint:

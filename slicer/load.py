@@ -11,6 +11,7 @@ from onnx import ModelProto, ValueInfoProto, helper, shape_inference
 
 from slicer.model import Dim, SlicerError, Tensor
 
+_INFERRED = "unk__"  # how shape inference calls sizes that it found to be open
 _LARGEST = 2**31 - 1  # a protobuf message ends there
 
 
@@ -22,6 +23,14 @@ def load(path: Path) -> ModelProto:
     except (OSError, DecodeError, onnx.checker.ValidationError, ValueError) as error:
         raise SlicerError(f"{path}: not a readable ONNX model: {_first_line(error)}") from error
     return model
+
+
+def parse(content: bytes, what: str) -> ModelProto:
+    """The model in `content`. Raises SlicerError."""
+    try:
+        return onnx.load_from_string(content)
+    except (DecodeError, ValueError) as error:
+        raise SlicerError(f"{what} is no readable ONNX model: {_first_line(error)}") from error
 
 
 def serialise(model: ModelProto, what: str) -> bytes:
@@ -77,7 +86,8 @@ def tensors(model: ModelProto) -> dict[str, Tensor]:
 def _dim(dim: onnx.TensorShapeProto.Dimension) -> Dim:
     if dim.HasField("dim_value") and dim.dim_value >= 0:  # some exporters write -1 for an open size
         return int(dim.dim_value)
-    return str(dim.dim_param).strip("?")
+    name = str(dim.dim_param)
+    return "" if name.startswith(_INFERRED) else name.strip("?")
 
 
 def _fix(value: ValueInfoProto, shape: tuple[int, ...]) -> None:

@@ -27,7 +27,7 @@ class Session:
     def __init__(self, model: ModelProto | bytes, threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is raised; a second telling helps nobody
         # Several sessions of one process would otherwise spin against each other.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         content = model if isinstance(model, bytes) else load.serialise(model, "the model")

@@ -1,0 +1,110 @@
+"""Makes a bundle of a model and one of its cuts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+from onnx import ModelProto
+
+from common import bundle
+from common.bundle import Manifest
+from common.bundle_manifest import Part, Tensor
+from common.codec import LEVELS, CodecParams
+from slicer import graph, load, model, probe
+from slicer.calibrate import clips
+from slicer.cut import Halves, split
+from slicer.model import CutPoint, SlicerError
+from slicer.run import Session, zeros
+from slicer.samples import Arrays
+
+Shapes = Mapping[str, tuple[int, ...]]
+Floats = npt.NDArray[np.float32]
+
+
+def make(
+    whole: ModelProto,
+    at: str,
+    *,
+    name: str,
+    level: str,
+    samples: Sequence[Arrays] = (),
+    method: str = "mse",
+    shapes: Shapes | None = None,
+) -> bytes:
+    """The bundle of `whole` cut at the index, tensor or id `at`, as bytes.
+
+    `level`: the codec level that devices start with. `samples`: inputs to calibrate clip ranges on by `method`;
+    `shapes`: sizes of inputs that the model leaves open, where there are no samples. Raises SlicerError.
+    """
+    if level not in LEVELS:
+        raise SlicerError(f'there is no level "{level}"; levels are {", ".join(LEVELS)}')
+    found = graph.find(graph.cut_points(load.with_shapes(whole, {})), at)
+    example = samples[0] if samples else _example(whole, shapes or {})
+    found = replace(found, tensor=probe.known(whole, found.tensor, example))
+    halves = split(whole, found)
+    ranges = clips(activations(halves.head, samples), method) if samples else {}
+    contents = _contents(whole, halves)
+    outputs = [probe.rank(whole, load.tensor(value), example) for value in whole.graph.output]
+    return bundle.write(_manifest(whole, halves, found, outputs, name, level, ranges, contents), contents)
+
+
+def activations(head: ModelProto, samples: Sequence[Arrays]) -> list[Floats]:
+    """What the head gives for each sample. Raises SlicerError."""
+    session = Session(head)
+    return [np.asarray(next(iter(session(sample).values())), np.float32) for sample in samples]
+
+
+def _example(whole: ModelProto, shapes: Shapes) -> Arrays:
+    """One input of zeros; where only the batch is open it needs no `shapes`."""
+    filled = dict(shapes)
+    for value in load.inputs(whole):
+        about = load.tensor(value)
+        rest = about.shape[1:] if about.shape else ("",)
+        if about.name not in filled and about.shape and all(isinstance(size, int) for size in rest):
+            first = about.shape[0]
+            filled[about.name] = (first if isinstance(first, int) else 1, *(int(size) for size in rest))
+    return zeros(load.with_shapes(whole, filled), filled)
+
+
+def _contents(whole: ModelProto, halves: Halves) -> dict[str, bytes]:
+    return {
+        "head": load.serialise(halves.head, "the head"),
+        "tail": load.serialise(halves.tail, "the tail"),
+        "model": load.serialise(whole, "the model"),
+    }
+
+
+def _manifest(
+    whole: ModelProto,
+    halves: Halves,
+    cut: CutPoint,
+    outputs: Sequence[model.Tensor],
+    name: str,
+    level: str,
+    ranges: dict[int, CodecParams],
+    contents: Mapping[str, bytes],
+) -> Manifest:
+    return Manifest(
+        model=name,
+        cut_id=cut.id,
+        cut=_tensor(cut.tensor),
+        tail_input=load.inputs(halves.tail)[0].name,
+        inputs=tuple(_tensor(load.tensor(value)) for value in load.inputs(whole)),
+        outputs=tuple(map(_tensor, outputs)),
+        parts={part: Part(f"{part}.onnx", len(data), _digest(data)) for part, data in contents.items()},
+        levels=tuple(LEVELS),
+        default_level=level,
+        clips=ranges,
+    )
+
+
+def _tensor(about: model.Tensor) -> Tensor:
+    return Tensor(about.name, about.dtype, about.shape or ())
+
+
+def _digest(data: bytes) -> str:
+    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -1,0 +1,99 @@
+"""What the slicer prints: tables of cuts, bundles and checks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from common.bundle import Bundle
+from slicer.check import Report
+from slicer.load import show as shape_text
+from slicer.model import CutPoint
+
+
+def cut_document(cut: CutPoint) -> dict[str, Any]:
+    """A cut for programs; sizes in bytes and multiply-accumulates, null where they are open."""
+    return {
+        "index": cut.index,
+        "id": cut.id,
+        "tensor": cut.tensor.name,
+        "operator": cut.operator,
+        "dtype": cut.tensor.dtype,
+        "shape": None if cut.tensor.shape is None else list(cut.tensor.shape),
+        "raw_bytes": cut.raw_bytes,
+        "head_nodes": cut.head_nodes,
+        "head_macs": cut.head_macs,
+        "total_macs": cut.total_macs,
+    }
+
+
+def cuts(found: list[CutPoint]) -> None:
+    """A line per cut."""
+    table = _table(("#", True), ("TENSOR", False), ("MADE BY", False), ("SHAPE", False), ("BYTES", True),
+                   ("NODES", True), ("HEAD MACS", True), ("SHARE", True))  # fmt: skip
+    for cut in found:
+        share = f"{cut.head_macs / cut.total_macs:.0%}" if cut.head_macs is not None and cut.total_macs else "?"
+        table.add_row(
+            str(cut.index), escape(cut.tensor.name), cut.operator, shape_text(cut.tensor.shape), _count(cut.raw_bytes),
+            str(cut.head_nodes), _count(cut.head_macs), share,
+        )  # fmt: skip
+    console = _console()
+    console.print(table)
+    console.print(f"{len(found)} valid cuts", highlight=False)
+
+
+def bundle(opened: Bundle, path: Path) -> None:
+    """What a bundle is."""
+    manifest = opened.manifest
+    console = _console()
+    sizes = ", ".join(f"{name} {part.size:,} B" for name, part in manifest.parts.items())
+    clips = ", ".join(str(bits) for bits in sorted(manifest.clips, reverse=True)) or "none: measured per activation"
+    for label, text in (
+        ("bundle", f"{path} ({opened.digest})"),
+        ("model", f"{manifest.model}: {_ends(manifest.inputs)} -> {_ends(manifest.outputs)}"),
+        ("cut", f"{manifest.cut_id} {shape_text(manifest.cut.shape)}"),
+        ("parts", sizes),
+        ("levels", f"{', '.join(manifest.levels)}; starts with {manifest.default_level}"),
+        ("clip ranges", f"calibrated for bits: {clips}" if manifest.clips else clips),
+    ):
+        console.print(f"{label + ':':13}{text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def report(found: Report, default: str) -> None:
+    """What a check found."""
+    console = _console()
+    text = f"{found.samples} samples; head and tail against the whole model: largest difference {found.split_error:.2g}"
+    console.print(text, highlight=False)
+    table = _table(("LEVEL", False), ("BYTES", True), ("MOST", True), ("OF FP32", True), ("ACTIVATION ERROR", True),
+                   ("OUTPUT ERROR", True), ("SAME ANSWER", True))  # fmt: skip
+    for one in found.levels:
+        table.add_row(
+            one.level + (" *" if one.level == default else ""), f"{one.mean_bytes:,.0f}", f"{one.most_bytes:,}",
+            f"{one.mean_bytes / found.raw_bytes:.1%}", f"{one.activation_error:.3g}", f"{one.output_error:.3g}",
+            f"{one.agreement:.1%}",
+        )  # fmt: skip
+    console.print(table)
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=200)  # piped tables are not folded
+
+
+def _table(*columns: tuple[str, bool]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name, right in columns:
+        table.add_column(name, justify="right" if right else "left", no_wrap=True)
+    return table
+
+
+def _ends(tensors: Any) -> str:
+    return ", ".join(f"{t.name} {t.dtype} {shape_text(t.shape)}" for t in tensors)
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
