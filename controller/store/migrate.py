@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from importlib.util import find_spec
 
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, NullPool, create_engine, exc, text
 
 from common.errors import FailedPrecondition, Unavailable
+
+log = structlog.get_logger("store")
 
 MIGRATION_LOCK = 0x51CE_0001
 
@@ -53,12 +56,15 @@ def upgrade(url: str, *, wait_s: float = 30.0) -> None:
 
 
 def _connected(connect: object, wait_s: float) -> Connection:
-    give_up = time.monotonic() + wait_s
+    give_up, said = time.monotonic() + wait_s, False
     while True:
         try:
             return connect()  # type: ignore[operator, no-any-return]
         except exc.OperationalError as error:
+            reason = str(error.orig).strip().splitlines()[-1]
+            if not said:
+                log.warning("waiting for the database", why=reason, at_most_s=wait_s)
+                said = True
             if time.monotonic() > give_up:
-                reason = str(error.orig).strip().splitlines()[-1]
                 raise Unavailable(f"the database does not answer: {reason}; check --database-url") from error
             time.sleep(0.3)

@@ -238,13 +238,14 @@ async def test_events(api: Api) -> None:
 
 async def test_health_and_reflection(api: Api) -> None:
     """Every service is SERVING, and reflection lists them."""
-    health = health_pb2_grpc.HealthStub(api.channel)
+    health: Any = health_pb2_grpc.HealthStub(api.channel)
     services = [s for s in api.server.services if s.startswith("sliceplane.")]
     assert len(services) == 6
     for name in ("", *services):
         answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
         assert answer.status == health_pb2.HealthCheckResponse.SERVING
-    reflection = reflection_pb2_grpc.ServerReflectionStub(api.channel)
+    channel: Any = api.channel
+    reflection: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
     asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
     listed = await anext(aiter(reflection.ServerReflectionInfo(asked)))
     assert set(services) <= {service.name for service in listed.list_services_response.service}

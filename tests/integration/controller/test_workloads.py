@@ -125,7 +125,7 @@ async def test_hostile_labels_and_ids(api: Api) -> None:
     await api.push()
     for change in ({"labels": {"a": "x\0"}}, {"labels": {"": "x"}}, {"labels": {"a": "x" * 300}}, {"etag": "\0"}):
         bad = declared()
-        bad.MergeFrom(pb.Workload(**change))  # type: ignore[arg-type]
+        bad.MergeFrom(pb.Workload(**change))
         code, _ = await fails(api.workloads.ApplyWorkload(pb.ApplyWorkloadRequest(workload=bad)))
         assert code is grpc.StatusCode.INVALID_ARGUMENT
     code, error = await fails(api.apply(request_id="x" * 200))

@@ -1,0 +1,52 @@
+"""Messages and domain values."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from controller.api import wire
+from controller.model import Change, Device, Endpoint, Outcome, PlannedSegment, Segment, Serve, State, WorkloadSpec
+from protos.sliceplane.fleet.v1 import fleet_pb2
+from protos.sliceplane.model.v1 import model_pb2
+from protos.sliceplane.plan.v1 import plan_pb2
+from protos.sliceplane.type.v1 import type_pb2
+from protos.sliceplane.workload.v1 import workload_pb2
+
+TABLES = [
+    (wire.SERVE, Serve, type_pb2.ServeKind),
+    (wire.STATE, State, type_pb2.SegmentState),
+    (wire.CHANGE, Change, type_pb2.ChangeType),
+    (wire.OUTCOME, Outcome, workload_pb2.ApplyOutcome),
+    (wire.HOLDS, (True, False, None), type_pb2.ConditionStatus),
+    (wire.FORMAT, ("onnx", "bundle"), model_pb2.ModelFormat),
+    (wire.ACTION, ("keep", "create", "remove"), plan_pb2.PlanAction),
+]
+
+
+@pytest.mark.parametrize(("table", "words", "enum"), TABLES, ids=[str(i) for i in range(len(TABLES))])
+def test_tables_are_whole(table: dict[Any, int], words: Any, enum: Any) -> None:
+    """Every word has a number and every number but UNSPECIFIED a word."""
+    assert set(table) == set(words)
+    assert {0, *table.values()} == set(enum.values())
+
+
+ALIKE = [
+    (fleet_pb2.Segment, Segment, {"max_queue_delay_us", "drain_since", "gone"}),
+    (fleet_pb2.Device, Device, set()),
+    (type_pb2.Endpoint, Endpoint, set()),
+    (workload_pb2.WorkloadSpec, WorkloadSpec, set()),
+    (
+        plan_pb2.PlannedSegment,
+        PlannedSegment,
+        {"segment_id", "memory_slices", "model_digest", "serve", "max_queue_delay_us"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("message", "value", "internal"), ALIKE, ids=[m.__name__ for m, _, _ in ALIKE])
+def test_no_field_is_forgotten(message: Any, value: Any, internal: set[str]) -> None:
+    """Message and value have the same fields, those aside that stay inside."""
+    assert {f.name for f in message.DESCRIPTOR.fields} == {f.name for f in fields(value)} - internal
