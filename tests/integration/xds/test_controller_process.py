@@ -68,11 +68,15 @@ class Operator:
         self._workloads: Any = workload_pb2_grpc.WorkloadServiceStub(channel)
 
     async def prepare(self) -> None:
-        """Pushes model "small" and its profile."""
+        """Pushes model "small" and its profile: large instances are the better deal, so that sizes get mixed."""
         await self._models.UploadModel(_upload("small", identity()))
         points = [
             profile_pb2.ProfilePoint(
-                size=p.size, batch=p.batch, processes=p.processes, throughput=p.throughput, latency_ms=p.latency_ms
+                size=p.size,
+                batch=p.batch,
+                processes=p.processes,
+                throughput=p.throughput * p.size**0.2,
+                latency_ms=p.latency_ms,
             )
             for p in profile("small", 50.0).points
         ]
@@ -129,7 +133,7 @@ async def test_load_is_spread_as_planned(controller: Process, host: EchoHost) ->
     async with aio_channel(controller.api) as channel:
         operator = Operator(channel)
         await operator.prepare()
-        await operator.apply(700)
+        await operator.apply(1200)
         status = await operator.ready()
         assert status.planned_segments == len(host.running) > 1
         planned = await operator.shares()
