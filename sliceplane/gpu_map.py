@@ -91,7 +91,7 @@ def _wide(rows: Sequence[Row], signs: Mapping[str, str], label: int, cell: int, 
     heads = [(f"{slot}" if slot < compute else "mem").center(cell) for slot in range(slots)]
     yield Text(" " * (label + 2) + "".join(heads).rstrip(), style="dim")
     for row in rows:
-        line = Text(row.label.ljust(label + 2), style="bold")
+        line = Text().append(row.label.ljust(label + 2), style="bold")
         for block, slots_free in _filled(row):
             if block is None:
                 line.append("".join("·".center(cell) for _ in range(slots_free)), style="dim")

@@ -35,6 +35,7 @@ HELP = {"help_option_names": ["-h", "--help"]}
 
 
 @click.group(name="sliceplane", context_settings=HELP)
+@click.version_option(package_name="sliceplane", message="sliceplane %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Serve DNN models under latency objectives on as few GPUs as suffice.

@@ -108,4 +108,5 @@ def summary(algorithm: str, gpus: int, bound: int, gpcs: int, elapsed_ms: float)
     proof = f"no plan needs fewer than {bound}"
     if gpus <= bound:
         proof = "proven to be the fewest" if gpus == bound else f"to serve all takes at least {bound}"
-    return f"{algorithm}: {gpus} GPU{'' if gpus == 1 else 's'} ({proof}), {gpcs} GPCs, {number(elapsed_ms)} ms"
+    took = f", {number(elapsed_ms)} ms" if elapsed_ms else ""
+    return f"{algorithm}: {gpus} GPU{'' if gpus == 1 else 's'} ({proof}), {gpcs} GPC{'' if gpcs == 1 else 's'}{took}"

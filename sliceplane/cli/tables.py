@@ -88,11 +88,11 @@ def tenths(value: float) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes, for people: "12.3 MB" in powers of 1000."""
-    value, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
+    """Bytes, for people: "12.3 MiB"."""
+    value, units = float(count), iter(("B", "KiB", "MiB", "GiB", "TiB"))
     unit = next(units)
-    while value >= 999.95 and unit != "TB":
-        value, unit = value / 1000, next(units)
+    while value >= 1023.95 and unit != "TiB":
+        value, unit = value / 1024, next(units)
     return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
 
 

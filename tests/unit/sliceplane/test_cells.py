@@ -18,7 +18,8 @@ def test_numbers_say_no_more_than_they_know(value: float, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (999_960, "1.0 MB"), (85_899_345_920, "85.9 GB")]
+    ("count", "text"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1_048_570, "1.0 MiB"), (85_899_345_920, "80.0 GiB")],
 )
 def test_sizes_carry_their_unit(count: int, text: str) -> None:
     """Bytes are shown in the largest unit that leaves a whole part."""
