@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from controller.model import Gpu, MigProfile, Node, Segment, Serve, Tensor, Workload, WorkloadSpec
-from controller.ports import ModelVersion
+from controller.ports_public import ModelVersion
 
 A100_PROFILES = (
     MigProfile("1g.10gb", 1, 1, (0, 1, 2, 3, 4, 5, 6), 10 << 30),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from controller.api import wire
+from controller.api.pages import fitting
 from controller.api.streams import until
 from controller.service.events import Events
 from protos.sliceplane.event.v1 import event_pb2 as pb
@@ -21,8 +23,8 @@ class EventServicer(event_pb2_grpc.EventServiceServicer):
 
     async def ListEvents(self, request: pb.ListEventsRequest, context: Any) -> pb.ListEventsResponse:
         """Reads a page."""
-        page = await self._events.list(request.page_size, request.page_token, request.subject_kind, request.subject)
-        found = wire.all_out(wire.event_out, page.items)
+        read = partial(self._events.list, kind=request.subject_kind, subject=request.subject)
+        found, page = await fitting(read, wire.event_out, request.page_size, request.page_token)
         return pb.ListEventsResponse(events=found, next_page_token=page.next_token, revision=page.revision)
 
     async def WatchEvents(self, request: pb.WatchEventsRequest, context: Any) -> AsyncIterator[pb.WatchEventsResponse]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from controller.api import wire
+from controller.api.pages import fitting
 from controller.api.streams import until
 from controller.service.fleet import Fleet
 from protos.sliceplane.fleet.v1 import fleet_pb2 as pb
@@ -21,24 +23,24 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
 
     async def ListNodes(self, request: pb.ListNodesRequest, context: Any) -> pb.ListNodesResponse:
         """Reads a page of hosts."""
-        page = await self._fleet.nodes(request.page_size, request.page_token)
-        return pb.ListNodesResponse(nodes=wire.all_out(wire.node_out, page.items), next_page_token=page.next_token)
+        found, page = await fitting(self._fleet.nodes, wire.node_out, request.page_size, request.page_token)
+        return pb.ListNodesResponse(nodes=found, next_page_token=page.next_token)
 
     async def ListGpus(self, request: pb.ListGpusRequest, context: Any) -> pb.ListGpusResponse:
         """Reads a page of GPUs."""
-        page = await self._fleet.gpus(request.page_size, request.page_token, request.node)
-        return pb.ListGpusResponse(gpus=wire.all_out(wire.gpu_out, page.items), next_page_token=page.next_token)
+        read = partial(self._fleet.gpus, node=request.node)
+        found, page = await fitting(read, wire.gpu_out, request.page_size, request.page_token)
+        return pb.ListGpusResponse(gpus=found, next_page_token=page.next_token)
 
     async def ListSegments(self, request: pb.ListSegmentsRequest, context: Any) -> pb.ListSegmentsResponse:
         """Reads a page of segments."""
-        page = await self._fleet.segments(request.page_size, request.page_token, request.workload, request.node)
-        found = wire.all_out(wire.segment_out, page.items)
+        read = partial(self._fleet.segments, workload=request.workload, node=request.node)
+        found, page = await fitting(read, wire.segment_out, request.page_size, request.page_token)
         return pb.ListSegmentsResponse(segments=found, next_page_token=page.next_token, revision=page.revision)
 
     async def ListDevices(self, request: pb.ListDevicesRequest, context: Any) -> pb.ListDevicesResponse:
         """Reads a page of devices."""
-        page = await self._fleet.devices(request.page_size, request.page_token)
-        found = wire.all_out(wire.device_out, page.items)
+        found, page = await fitting(self._fleet.devices, wire.device_out, request.page_size, request.page_token)
         return pb.ListDevicesResponse(devices=found, next_page_token=page.next_token)
 
     async def WatchSegments(

@@ -8,6 +8,7 @@ from typing import Any
 
 from common.errors import InvalidArgument, Violation
 from controller.api import wire
+from controller.api.pages import fitting
 from controller.service.models import Models
 from protos.sliceplane.model.v1 import model_pb2 as pb
 from protos.sliceplane.model.v1 import model_pb2_grpc
@@ -45,8 +46,7 @@ class ModelServicer(model_pb2_grpc.ModelServiceServicer):
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
         """Reads a page."""
-        page = await self._models.list(request.page_size, request.page_token)
-        found = wire.all_out(wire.model_out, page.items)
+        found, page = await fitting(self._models.list, wire.model_out, request.page_size, request.page_token)
         return pb.ListModelsResponse(models=found, next_page_token=page.next_token)
 
     async def DeleteModel(self, request: pb.DeleteModelRequest, context: Any) -> pb.DeleteModelResponse:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from controller.api import wire
+from controller.api.pages import fitting
 from controller.service.events import Plans
 from controller.service.workloads import Workloads
 from protos.sliceplane.plan.v1 import plan_pb2 as pb
@@ -23,8 +24,8 @@ class PlanServicer(plan_pb2_grpc.PlanServiceServicer):
 
     async def ListPlans(self, request: pb.ListPlansRequest, context: Any) -> pb.ListPlansResponse:
         """Reads a page."""
-        page = await self._plans.list(request.page_size, request.page_token)
-        return pb.ListPlansResponse(plans=wire.all_out(wire.plan_out, page.items), next_page_token=page.next_token)
+        found, page = await fitting(self._plans.list, wire.plan_out, request.page_size, request.page_token)
+        return pb.ListPlansResponse(plans=found, next_page_token=page.next_token)
 
     async def PreviewPlan(self, request: pb.PreviewPlanRequest, context: Any) -> pb.PreviewPlanResponse:
         """Computes a would-be plan."""

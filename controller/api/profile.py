@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from controller.api import wire
+from controller.api.pages import fitting
 from controller.service.profiles import Profiles
 from protos.sliceplane.profile.v1 import profile_pb2 as pb
 from protos.sliceplane.profile.v1 import profile_pb2_grpc
@@ -29,8 +31,8 @@ class ProfileServicer(profile_pb2_grpc.ProfileServiceServicer):
 
     async def ListProfiles(self, request: pb.ListProfilesRequest, context: Any) -> pb.ListProfilesResponse:
         """Reads a page."""
-        page = await self._profiles.list(request.page_size, request.page_token)
-        found = [wire.profile_out(profile, with_points=request.with_points) for profile in page.items]
+        convert = partial(wire.profile_out, with_points=request.with_points)
+        found, page = await fitting(self._profiles.list, convert, request.page_size, request.page_token)
         return pb.ListProfilesResponse(profiles=found, next_page_token=page.next_token)
 
     async def DeleteProfile(self, request: pb.DeleteProfileRequest, context: Any) -> pb.DeleteProfileResponse:

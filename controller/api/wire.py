@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
@@ -213,8 +213,3 @@ def event_out(event: Event) -> event_pb2.Event:
 def change_out(change: Changed[Any]) -> dict[str, Any]:
     """What every watch response carries of a change."""
     return {"type": CHANGE[change.type], "revision": change.revision}
-
-
-def all_out(convert: Any, values: Iterable[Any]) -> list[Any]:
-    """A page's items."""
-    return [convert(value) for value in values]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from controller.api import wire
+from controller.api.pages import fitting
 from controller.api.streams import until
 from controller.service.workloads import Workloads
 from protos.sliceplane.workload.v1 import workload_pb2 as pb
@@ -33,8 +34,8 @@ class WorkloadServicer(workload_pb2_grpc.WorkloadServiceServicer):
 
     async def ListWorkloads(self, request: pb.ListWorkloadsRequest, context: Any) -> pb.ListWorkloadsResponse:
         """Reads a page."""
-        page = await self._workloads.list(request.page_size, request.page_token)
-        found = wire.all_out(wire.workload_out, page.items)
+        asked = (request.page_size, request.page_token)
+        found, page = await fitting(self._workloads.list, wire.workload_out, *asked)
         return pb.ListWorkloadsResponse(workloads=found, next_page_token=page.next_token, revision=page.revision)
 
     async def DeleteWorkload(self, request: pb.DeleteWorkloadRequest, context: Any) -> pb.DeleteWorkloadResponse:

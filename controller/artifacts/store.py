@@ -18,7 +18,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from common.errors import FailedPrecondition, InvalidArgument, NotFound, ResourceExhausted, Violation
-from controller.ports import Staged
+from controller.ports_public import Staged
 
 CHUNK = 1 << 20
 LIMIT = 2 << 30

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from controller.model import Event, Page, Plan
-from controller.ports import EventStore, PlanStore
+from controller.ports import EventStore
+from controller.ports_public import PlanStore
 from controller.service import rules
 
 LAST = (1 << 63) - 1

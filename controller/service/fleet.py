@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from common.names import name_violation
 from controller.model import Changed, Device, Gpu, Node, Page, Segment
-from controller.ports import FleetStore
+from controller.ports_public import FleetStore
 from controller.service import rules
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from common.errors import InvalidArgument, ResourceExhausted, Violation
 from common.names import name_violation
 from controller.model import Model, Page, Tensor
-from controller.ports import Artifacts, ModelStore, ModelVersion
+from controller.ports_public import Artifacts, ModelStore, ModelVersion
 from controller.service import rules
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from common.names import name_violation
 from controller.model import Page, Profile
-from controller.ports import ProfileStore
+from controller.ports_public import ProfileStore
 from controller.service import rules
 
 DEFAULT_PRODUCT = "A100-SXM4-80GB"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from sqlalchemy import exc, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from common.errors import Unavailable
+from common.errors import InvalidArgument, Unavailable
 from controller.store.tables import plane
 from controller.store.wakeups import PgWakeups
 from controller.store.writer import Writer
@@ -92,6 +92,9 @@ async def _translated() -> AsyncIterator[None]:
         yield
     except (exc.OperationalError, exc.InterfaceError, exc.TimeoutError) as error:
         raise Unavailable("the database does not answer: is Postgres up?", reason="DATABASE_UNAVAILABLE") from error
+    except exc.DataError as error:
+        why = str(error.orig).strip().splitlines()[0]
+        raise InvalidArgument(message=f"a value does not fit into the database: {why}", reason="VALUE_UNFIT") from error
     except exc.DBAPIError as error:
         if error.connection_invalidated:
             raise Unavailable("the database went away: try again", reason="DATABASE_UNAVAILABLE") from error

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.errors import FailedPrecondition, NotFound, StaleEtag
 from controller.model import Model, Page
-from controller.ports import Discard, ModelVersion, NewEvent, Publish
+from controller.ports import NewEvent
+from controller.ports_public import Discard, ModelVersion, Publish
 from controller.store.database import Database
 from controller.store.pages import Listing
 from controller.store.requests import Request, earlier_answer, remember

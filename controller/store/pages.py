@@ -66,12 +66,13 @@ class Listing:
     keys: tuple[ColumnElement[Any], ...]
     scope: tuple[str, ...]
     newest_first: bool = False
+    most: int = MOST  # items on a page, for lists of large ones
 
     async def page(
         self, connection: AsyncConnection, page_size: int, page_token: str
     ) -> tuple[Sequence[Row[Any]], str, int]:
         """Rows of one page, the next token (empty: it was the last) and the first page's revision."""
-        limit = page_limit(page_size)
+        limit = min(page_limit(page_size), self.most)
         cursor = decode(page_token, self.scope, [key.type.python_type for key in self.keys])
         rows = (await connection.execute(self._after(cursor).limit(limit + 1))).all()
         revision = cursor.revision or (await connection.execute(select(plane.c.revision))).scalar_one()

@@ -71,9 +71,10 @@ class PgPlane:
         """Creates or refreshes a node as connected."""
         said = {"address": node.address, "agent_version": node.agent_version, "connected": True}
         said |= {"last_seen": node.last_seen or self._database.now()}
-        row = {**to_row(node, "gpus"), "observed": 0, "desired": 0, **said}
-        upsert = insert(nodes).values(row).on_conflict_do_update(index_elements=[nodes.c.name], set_=said)
         async with self._database.writing() as writer:
+            # A host that was forgotten and comes back may remember a generation: only a later one may follow.
+            row = {**to_row(node, "gpus"), "observed": 0, "desired": writer.revision, **said}
+            upsert = insert(nodes).values(row).on_conflict_do_update(index_elements=[nodes.c.name], set_=said)
             await writer.connection.execute(upsert)
             writer.touch_basis()
 

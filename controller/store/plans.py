@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from common.errors import NotFound
 from controller.model import Page, Plan
 from controller.store.database import Database
-from controller.store.pages import Listing
+from controller.store.pages import DEFAULT, Listing
 from controller.store.rows import parse, to_row
 from controller.store.tables import plans
 from controller.store.writer import Writer
@@ -49,7 +49,7 @@ class PgPlans:
 
     async def list(self, page_size: int, page_token: str) -> Page[Plan]:
         """Reads a page, newest first."""
-        listing = Listing(select(plans), (plans.c.id,), ("plans",), newest_first=True)
+        listing = Listing(select(plans), (plans.c.id,), ("plans",), newest_first=True, most=DEFAULT)
         async with self._database.reading() as connection:
             rows, token, revision = await listing.page(connection, page_size, page_token)
         return Page(tuple(parse(Plan, row._mapping) for row in rows), token, revision)

@@ -32,7 +32,14 @@ def document(value: Any) -> Any:
         return {key: document(item) for key, item in value.items()}
     if isinstance(value, datetime):
         return value.isoformat()
-    return value.value if isinstance(value, Enum) else value
+    if isinstance(value, Enum):
+        return value.value
+    return text(value) if isinstance(value, str) else value
+
+
+def text(value: str) -> str:
+    """Text that Postgres can store: what agents send may hold NULs, which it cannot."""
+    return value.replace("\0", "")
 
 
 def parse(kind: type[T], doc: Any) -> T:

@@ -5,14 +5,11 @@ Columns are named as the fields of controller.model. Times are UTC; rates in req
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from sqlalchemy import (
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
-    DateTime,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
@@ -20,7 +17,6 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     Table,
     Text,
@@ -29,31 +25,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 from controller.model import Serve, State
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
-
-LABEL = "'^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'"
-DIGEST = "'^sha256:[0-9a-f]{64}$'"
-TIME = DateTime(timezone=True)
-
-
-def _positive(column: str) -> CheckConstraint:
-    # NaN sorts above Infinity in Postgres, so the upper bound refuses both.
-    return CheckConstraint(f"{column} > 0 AND {column} < 'Infinity'", name=f"{column}_positive")
-
-
-def _one_of(column: str, values: Iterable[str]) -> CheckConstraint:
-    listed = ", ".join(f"'{value}'" for value in values)
-    return CheckConstraint(f"{column} IN ({listed})", name=f"{column}_known")
-
+from controller.store.columns import DIGEST, LABEL, TIME, one_of, positive
+from controller.store.columns import metadata as metadata
 
 # One row. Every writing transaction locks it first: writers go one after another, so that revisions are
 # committed in their order, a decision can be checked against `basis`, and a deposed leader against `epoch`.
@@ -79,8 +52,8 @@ changes = Table(
     Column("name", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("payload", JSONB, nullable=False),
-    _one_of("kind", ("workload", "segment")),
-    _one_of("type", ("updated", "deleted")),
+    one_of("kind", ("workload", "segment")),
+    one_of("type", ("updated", "deleted")),
     Index(None, "kind", "revision"),
 )
 
@@ -117,7 +90,7 @@ model_versions = Table(
     Column("uploaded", TIME, nullable=False),
     CheckConstraint(f"digest ~ {DIGEST}", name="digest_form"),
     CheckConstraint("size_bytes > 0", name="size_positive"),
-    _one_of("format", ("onnx", "bundle")),
+    one_of("format", ("onnx", "bundle")),
     UniqueConstraint("model", "number"),
     Index(None, "digest"),
 )
@@ -145,9 +118,9 @@ workloads = Table(
     CheckConstraint("generation >= 1", name="generation_from_one"),
     CheckConstraint("max_processes >= 0", name="max_processes_not_negative"),
     CheckConstraint("model_digest IN ('', served_digest)", name="pin_is_served"),
-    _positive("rate"),
-    _positive("slo_ms"),
-    _one_of("serve", Serve),
+    positive("rate"),
+    positive("slo_ms"),
+    one_of("serve", Serve),
     ForeignKeyConstraint(["model", "served_digest"], ["model_versions.model", "model_versions.digest"]),
     Index(None, "model", "served_digest"),
 )
@@ -174,8 +147,8 @@ profile_points = Table(
     Column("latency_ms", Double, nullable=False),
     CheckConstraint("size IN (1, 2, 3, 4, 7)", name="size_legal"),
     CheckConstraint("batch >= 1 AND processes >= 1", name="counts_positive"),
-    _positive("throughput"),
-    _positive("latency_ms"),
+    positive("throughput"),
+    positive("latency_ms"),
 )
 
 nodes = Table(
@@ -199,7 +172,7 @@ gpus = Table(
     metadata,
     Column("uuid", Text, primary_key=True),
     Column("node", Text, ForeignKey("nodes.name", ondelete="CASCADE"), nullable=False, index=True),
-    Column("index", Integer, nullable=False),
+    Column("index", BigInteger, nullable=False),
     Column("product", Text, nullable=False),
     Column("memory_bytes", BigInteger, nullable=False),
     Column("mig_enabled", Boolean, nullable=False),
@@ -232,7 +205,7 @@ segments = Table(
     Column("message", Text, nullable=False),
     Column("endpoints", JSONB, nullable=False),
     Column("mig_uuid", Text, nullable=False),
-    Column("restarts", Integer, nullable=False),
+    Column("restarts", BigInteger, nullable=False),
     Column("drain_since", TIME),
     Column("gone", Boolean, nullable=False),
     CheckConstraint("start >= 0 AND memory_slices >= 1 AND start + memory_slices <= 8", name="slots_on_gpu"),
@@ -240,10 +213,10 @@ segments = Table(
     CheckConstraint("batch >= 1 AND processes >= 1", name="counts_positive"),
     CheckConstraint("max_queue_delay_us >= 0 AND restarts >= 0", name="counts_not_negative"),
     CheckConstraint("NOT gone OR state = 'removing'", name="gone_is_removing"),
-    _positive("throughput"),
-    _positive("latency_ms"),
-    _one_of("serve", Serve),
-    _one_of("state", State),
+    positive("throughput"),
+    positive("latency_ms"),
+    one_of("serve", Serve),
+    one_of("state", State),
 )
 
 # The memory slices that the current plan has sold. Rows exist while a segment is neither DRAINING nor REMOVING:

@@ -14,7 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from common.errors import InvalidArgument, NotFound, StaleEtag, Violation
 from controller.model import Change, Changed, Outcome, Page, Serve, Workload, WorkloadStatus
-from controller.ports import ModelVersion, NewEvent
+from controller.ports import NewEvent
+from controller.ports_public import ModelVersion
 from controller.store.database import Database
 from controller.store.feed import Feed
 from controller.store.models import find_version

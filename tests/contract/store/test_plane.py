@@ -72,12 +72,14 @@ async def test_a_decision_is_read_back(case: Case) -> None:
     plan = Plan(0, None, "parvagpu", 1, 1, 1, (planned,), (), "first plan", 0.5)
     status = WorkloadStatus((Condition("Planned", True, "PLANNED", "yes"),), 1, 1, 0, 20.0, 0.0, digest())
     decision = Decision(create=(segment(),), plan=plan, inputs="key", statuses=(("cat", status),), desired=("host-a",))
+    before = await case.store.snapshot()
+    before = await case.store.snapshot()
     after = await case.commit(decision)
     assert after.segments == (segment(),)
     assert after.last_plan is not None
     assert (after.last_plan.id, after.last_plan.segments, after.last_inputs) == (1, (planned,), "key")
     assert after.workloads[0].status == status
-    assert after.nodes[0].desired == 1
+    assert after.nodes[0].desired == before.nodes[0].desired + 1
 
 
 async def test_one_of_two_planners_on_the_same_basis_gets_a_conflict(case: Case) -> None:
