@@ -80,7 +80,8 @@ class FakePlaneStore:
     async def node_hello(self, node: Node) -> None:
         """Creates or refreshes a node as connected."""
         old = self.node(node.name)
-        merged = replace(old, connected=True, address=node.address, last_seen=node.last_seen) if old else node
+        fresh = replace(node, desired=self.state.basis)  # a host that was forgotten may remember a generation
+        merged = replace(old, connected=True, address=node.address, last_seen=node.last_seen) if old else fresh
         self._put_node(replace(merged, connected=True))
 
     async def node_gone(self, name: str) -> None:
