@@ -91,7 +91,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     models, journal = ModelCache(state / "models", channel), Journal(state)
     pool = PortPool(settings.address, *settings.ports, seed=settings.node)
     units = Units(journal, pool, settings.drain_s)
-    agent = Agent(Segments(nvml, models, journal, units, state / "segments"))
+    agent = Agent(Segments(nvml, models, mps.MpsDaemons(), units, journal, state / "segments"))
     link = Link(agent, channel, settings.node, settings.address)
     end_metrics = metrics.serve(settings.metrics_listen, agent.observed) if settings.metrics_listen else None
     log.info("started", node=settings.node, controller=settings.controller, adopted=len(journal.records))

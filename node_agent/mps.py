@@ -25,35 +25,41 @@ def environment(folder: Path, mig_uuid: str) -> dict[str, str]:
     }
 
 
-async def start(folder: Path, mig_uuid: str) -> Process:
-    """Starts the segment's daemon, or finds it running. Unavailable if it does not start."""
-    if found := running(folder):
-        return found
-    for name in ("mps", "mps-log"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    _pid_file(folder).unlink(missing_ok=True)
-    code = await _run(folder, mig_uuid, "-d")
-    if code:
-        said = (folder / "mps-log" / "agent.log").read_text(errors="replace").strip().splitlines()
-        raise Unavailable(f"{CONTROL} -d failed: {said[-1] if said else code}")
-    for _ in range(int(PATIENCE_S / 0.05)):
-        if found := running(folder):
+class MpsDaemons:
+    """Starts, recognises and stops control daemons."""
+
+    async def start(self, home: Path, mig_uuid: str) -> Process:
+        """Starts the segment's daemon, or finds it running. Unavailable if it does not start."""
+        if found := running(home):
             return found
-        await asyncio.sleep(0.05)
-    raise Unavailable(f"{CONTROL} wrote no pid file within {PATIENCE_S:.0f} s")
+        for name in ("mps", "mps-log"):
+            (home / name).mkdir(parents=True, exist_ok=True)
+        _pid_file(home).unlink(missing_ok=True)
+        code = await _run(home, mig_uuid, "-d")
+        if code:
+            said = (home / "mps-log" / "agent.log").read_text(errors="replace").strip().splitlines()
+            raise Unavailable(f"{CONTROL} -d failed: {said[-1] if said else code}")
+        for _ in range(int(PATIENCE_S / 0.05)):
+            if found := running(home):
+                return found
+            await asyncio.sleep(0.05)
+        raise Unavailable(f"{CONTROL} wrote no pid file within {PATIENCE_S:.0f} s")
 
-
-async def stop(folder: Path, mig_uuid: str, daemon: Process | None) -> None:
-    """Asks the daemon to quit; ends it if it does not listen."""
-    daemon = daemon or running(folder)
-    if daemon is None or not processes.alive(daemon):
-        return
-    await _run(folder, mig_uuid, text="quit\n")
-    for _ in range(40):
-        if not processes.alive(daemon):
+    async def stop(self, home: Path, mig_uuid: str, daemon: Process | None) -> None:
+        """Asks the daemon to quit; ends it if it does not listen."""
+        daemon = daemon or running(home)
+        if daemon is None or not processes.alive(daemon):
             return
-        await asyncio.sleep(0.05)
-    await processes.end(daemon, 2.0)
+        await _run(home, mig_uuid, text="quit\n")
+        for _ in range(40):
+            if not processes.alive(daemon):
+                return
+            await asyncio.sleep(0.05)
+        await processes.end(daemon, 2.0)
+
+    def alive(self, daemon: Process | None) -> bool:
+        """Whether that very daemon still runs."""
+        return processes.alive(daemon)
 
 
 def running(folder: Path) -> Process | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Protocol
 
-from node_agent.model import Gpu, SegmentSpec
+from node_agent.model import Endpoint, Gpu, Process, Record, SegmentSpec
 
 
 class Gpus(Protocol):
@@ -26,6 +26,41 @@ class Gpus(Protocol):
 
     def destroy(self, spec: SegmentSpec, gi: int) -> None:
         """Destroys the compute instances, then the GPU instance; nothing to do if they are gone. Conflict: in use."""
+
+
+class Daemons(Protocol):
+    """The MPS control daemons, one per segment; `home` is the segment's directory."""
+
+    async def start(self, home: Path, mig_uuid: str) -> Process:
+        """Starts the segment's daemon, or finds it running. Unavailable if it does not start."""
+
+    async def stop(self, home: Path, mig_uuid: str, daemon: Process | None) -> None:
+        """Asks the daemon to quit; ends it if it does not listen."""
+
+    def alive(self, daemon: Process | None) -> bool:
+        """Whether that very daemon still runs."""
+
+
+class Processes(Protocol):
+    """The processes that serve: Triton, and the tail beside it where there is one."""
+
+    def complete(self, record: Record) -> bool:
+        """Whether every process lives."""
+
+    async def mend(self, record: Record, home: Path, model: Path) -> Record:
+        """Starts what is missing, written down; what keeps dying is given pauses. InvalidArgument, Unavailable."""
+
+    async def probe(self, record: Record) -> tuple[Endpoint, ...]:
+        """Where its processes answer and whether they do; one that hangs is ended, to be replaced next time."""
+
+    async def end(self, record: Record) -> None:
+        """Ends every process gracefully."""
+
+    def failures(self, segment_id: str) -> int:
+        """Starts in a row that came to nothing, of the process that fares worst."""
+
+    async def clear(self, folder: Path, records: Collection[Record] = ()) -> None:
+        """Ends, at once, what else was started for segments under `folder`; not what `records` know."""
 
 
 class Models(Protocol):

@@ -9,12 +9,10 @@ from pathlib import Path
 
 import structlog
 
-from node_agent import mps, processes, triton
 from node_agent.journal import Journal
 from node_agent.model import Endpoint, Record, SegmentSpec, SegmentStatus, State
 from node_agent.plan import explains
-from node_agent.ports import Gpus, Models
-from node_agent.units import Units
+from node_agent.ports import Daemons, Gpus, Models, Processes
 
 log = structlog.get_logger("segment")
 
@@ -25,8 +23,9 @@ class Segments:
 
     gpus: Gpus
     models: Models
+    daemons: Daemons
+    units: Processes
     journal: Journal
-    units: Units
     folder: Path
 
     async def ensure(self, spec: SegmentSpec, present: frozenset[int] = frozenset()) -> SegmentStatus:
@@ -53,25 +52,18 @@ class Segments:
         self.journal.put(record)
         await self.units.end(record)
         home = self.home(record.spec)
-        await mps.stop(home, record.mig_uuid, record.mps)
-        await asyncio.to_thread(lambda: processes.kill(processes.ours(home)))
+        await self.daemons.stop(home, record.mig_uuid, record.mps)
+        await self.units.clear(home)
         gi = record.gi if record.gi is not None else await asyncio.to_thread(self._made_unwritten, record)
         if gi is not None:
             await asyncio.to_thread(self.gpus.destroy, record.spec, gi)
         await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
         self.journal.drop(record.spec.id)
-        self.units.forget(record.spec.id)
         log.info("segment removed", segment=record.spec.id, workload=record.spec.workload)
 
     async def sweep(self) -> None:
         """After a crash: ends processes that were started but never written down, removes what no record explains."""
-        known = list(self.journal.records.values())
-        pids = {p.pid for r in known for u in r.units for p in (u.triton, u.tail) if p and processes.alive(p)}
-        daemons = {found.pid for record in known if (found := mps.running(self.home(record.spec)))}
-        strays = await asyncio.to_thread(processes.ours, self.folder, pids | daemons)
-        for stray in strays:
-            log.warning("ending a process that a crash left behind", pid=stray.pid)
-        await asyncio.to_thread(processes.kill, strays)
+        await self.units.clear(self.folder, tuple(self.journal.records.values()))
         for home in self.folder.iterdir() if self.folder.exists() else ():
             if home.name not in self.journal.records:
                 await asyncio.to_thread(shutil.rmtree, home, ignore_errors=True)
@@ -98,49 +90,57 @@ class Segments:
         if record.mig_uuid and uuid != record.mig_uuid:
             log.warning("instance was replaced", segment=record.spec.id, was=record.mig_uuid, now=uuid)
             await self.units.end(record)
-            await mps.stop(self.home(record.spec), record.mig_uuid, record.mps)
+            await self.daemons.stop(self.home(record.spec), record.mig_uuid, record.mps)
         record = replace(record, ci=ci, mig_uuid=uuid)
         self.journal.put(record)
         return record
 
     async def _daemon(self, record: Record) -> Record:
         """The MPS daemon is the fault domain: when it died, all its clients start again with a new one."""
-        if processes.alive(record.mps):
+        if self.daemons.alive(record.mps):
             return record
         if record.mps is not None:
             log.warning("MPS daemon died: restarting its segment", segment=record.spec.id)
             await self.units.end(record)
-        record = replace(record, mps=await mps.start(self.home(record.spec), record.mig_uuid))
+        record = replace(record, mps=await self.daemons.start(self.home(record.spec), record.mig_uuid))
         self.journal.put(record)
         return record
 
     async def _processes(self, record: Record) -> tuple[Record, str]:
         """The record with its processes started as far as may be, and what it waits for."""
-        record = self.units.promise(record)
         if self.units.complete(record):
             return record, ""
         spec, home = record.spec, self.home(record.spec)
         model = self.models.find(spec.model_digest)
         if model is None:
             return record, f"the model {spec.model_digest[:19]} is being downloaded"
-        repository = await triton.lay_out(spec, model, home)
-        return await self.units.mend(record, home, repository, model), ""
+        return await self.units.mend(record, home, model), ""
 
     async def _status(self, record: Record, note: str) -> SegmentStatus:
         endpoints = await self.units.probe(record)
-        silent = [index for index, end in enumerate(endpoints) if not end.ready]
-        if not silent and not record.served:
+        ready = bool(endpoints) and all(end.ready for end in endpoints)
+        if ready and not record.served:
             record = replace(record, served=True)
             self.journal.put(record)
-        failing = record.served or self.units.failures(record.spec.id) > 1
-        state = State.READY if not silent else State.FAILED if failing else State.CREATING
-        message = self._message(record, endpoints, silent, note) if silent else ""
+        failures = self.units.failures(record.spec.id)
+        state = State.READY if ready else State.FAILED if record.served or failures > 1 else State.CREATING
+        message = "" if ready else note or self._message(record, endpoints, failures)
         return SegmentStatus(record.spec.id, state, message, endpoints, record.mig_uuid, record.restarts)
 
-    def _message(self, record: Record, endpoints: tuple[Endpoint, ...], silent: list[int], note: str) -> str:
-        waiting = note or f"{len(silent)} of {len(endpoints)} processes do not answer yet"
-        failures = self.units.failures(record.spec.id)
+    def _message(self, record: Record, endpoints: tuple[Endpoint, ...], failures: int) -> str:
+        silent = [index for index, end in enumerate(endpoints) if not end.ready]
+        waiting = f"{len(silent)} of {record.spec.processes} processes do not answer yet"
         if failures > 1:
             waiting += f"; one ended {failures} times in a row"
-        hint = triton.log_tail(self.home(record.spec) / f"triton-{silent[0]}.log")
-        return f"{waiting}: {hint}" if hint and not note else waiting
+        hint = last_error(self.home(record.spec) / f"triton-{silent[0]}.log") if silent else ""
+        return f"{waiting}: {hint}" if hint else waiting
+
+
+def last_error(log: Path) -> str:
+    """Triton's last word of an error in its log, or nothing."""
+    try:
+        lines = log.read_text(errors="replace").splitlines()[-200:]
+    except OSError:
+        return ""
+    wrong = [line for line in lines if "error" in line.lower() or "UNAVAILABLE" in line]
+    return " ".join(wrong[-1].split())[:300] if wrong else ""

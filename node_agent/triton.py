@@ -108,16 +108,6 @@ async def model_ready(host: str, port: int, model: str, timeout_s: float = 1.0) 
     return False
 
 
-def log_tail(log: Path) -> str:
-    """Triton's last word of an error in its log, for the segment's message."""
-    try:
-        lines = log.read_text(errors="replace").splitlines()[-200:]
-    except OSError:
-        return ""
-    wrong = [line for line in lines if "error" in line.lower() or "UNAVAILABLE" in line]
-    return " ".join(wrong[-1].split())[:300] if wrong else ""
-
-
 def check_present() -> None:
     """Unavailable if there is no tritonserver on PATH."""
     if shutil.which("tritonserver") is None:

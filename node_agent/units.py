@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -37,21 +37,15 @@ class Units:
     drain_s: float = 10.0
     histories: dict[Key, Endurance] = field(default_factory=dict)
 
-    def promise(self, record: Record) -> Record:
-        """The record with ports for each of its processes, durably."""
-        spec = record.spec
-        if len(record.units) != spec.processes:
-            record = replace(record, units=tuple(self._new_unit(spec, i) for i in self._groups(spec, spec.processes)))
-            self.journal.put(record)
-        return record
-
     @staticmethod
     def complete(record: Record) -> bool:
         """Whether every process lives."""
         return bool(record.units) and all(alive(record.spec, unit) for unit in record.units)
 
-    async def mend(self, record: Record, home: Path, repository: Path, model: Path) -> Record:
+    async def mend(self, record: Record, home: Path, model: Path) -> Record:
         """Starts what is missing; what keeps dying is given pauses. Unavailable if something cannot be started."""
+        record = self._promise(record)
+        repository = await triton.lay_out(record.spec, model, home)
         for index in range(len(record.units)):
             record = await self._mend_triton(record, index, home, repository)
             if record.spec.serve is Serve.TAIL:
@@ -60,9 +54,11 @@ class Units:
 
     async def end(self, record: Record) -> None:
         """Ends every process. A tail first: it hands its streams over to others while its Triton still answers."""
-        for kind in ("tail", "triton"):
-            grace_s = self.drain_s + MARGIN_S
-            await asyncio.gather(*(processes.end(getattr(unit, kind), grace_s) for unit in record.units))
+        grace_s = self.drain_s + MARGIN_S
+        await asyncio.gather(*(processes.end(unit.tail, grace_s) for unit in record.units))
+        await asyncio.gather(*(processes.end(unit.triton, grace_s) for unit in record.units))
+        # An end that we wanted is no failure: whoever is started next begins with a clean slate.
+        self.histories = {key: history for key, history in self.histories.items() if key[0] != record.spec.id}
 
     async def probe(self, record: Record) -> tuple[Endpoint, ...]:
         """Where its processes answer and whether they do; one that hangs is ended, to be replaced next time."""
@@ -72,9 +68,24 @@ class Units:
         """Starts in a row that came to nothing, of the process that fares worst."""
         return max((history.failures for key, history in self.histories.items() if key[0] == segment_id), default=0)
 
-    def forget(self, segment_id: str) -> None:
-        """The segment is gone."""
-        self.histories = {key: history for key, history in self.histories.items() if key[0] != segment_id}
+    async def clear(self, folder: Path, records: Collection[Record] = ()) -> None:
+        """Ends, at once, what else was started for segments under `folder`; not what `records` know."""
+        homes = {record.spec.id: folder / record.spec.id for record in records}
+        known = [p for record in records for unit in record.units for p in (unit.triton, unit.tail)]
+        known += [mps.running(home) for home in homes.values()]
+        spare = {process.pid for process in known if process and processes.alive(process)}
+        strays = await asyncio.to_thread(processes.ours, folder, spare)
+        for stray in strays:
+            log.warning("ending a process that nobody knows any more", pid=stray.pid)
+        await asyncio.to_thread(processes.kill, strays)
+
+    def _promise(self, record: Record) -> Record:
+        """The record with ports for each of its processes, durably."""
+        spec = record.spec
+        if len(record.units) != spec.processes:
+            record = replace(record, units=tuple(self._new_unit(spec, i) for i in self._groups(spec, spec.processes)))
+            self.journal.put(record)
+        return record
 
     def _groups(self, spec: SegmentSpec, count: int) -> list[list[int]]:
         each = 4 if spec.serve is Serve.TAIL else 3
