@@ -1,0 +1,71 @@
+"""A small convolutional model and its bundle, for tests of the edge agent and the tail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from common.bundle import Bundle
+from slicer import bundle
+
+Floats = npt.NDArray[np.float32]
+SIDE = 16
+
+
+def convolutional(batch: int | str = "n", *, seed: int = 0, side: int = SIDE) -> ModelProto:
+    """x (batch, 3, side, side) -> conv -> relu -> conv -> relu -> mean -> scores (batch, 5), random weights."""
+    random = np.random.default_rng(seed)
+    weights = {
+        "w1": random.normal(size=(8, 3, 3, 3)),
+        "w2": random.normal(size=(4, 8, 3, 3)),
+        "w3": random.normal(size=(4, 5)),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "w1"], ["c1"], pads=[1] * 4),
+        helper.make_node("Relu", ["c1"], ["r1"]),
+        helper.make_node("Conv", ["r1", "w2"], ["c2"], pads=[1] * 4, strides=[2, 2]),
+        helper.make_node("Relu", ["c2"], ["r2"]),
+        helper.make_node("ReduceMean", ["r2"], ["m"], axes=[2, 3], keepdims=0),
+        helper.make_node("MatMul", ["m", "w3"], ["scores"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "convolutional",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, 3, side, side])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [batch, 5])],
+        [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A bundle as bytes and opened, and its whole model."""
+
+    content: bytes
+    bundle: Bundle
+    whole: ModelProto
+
+    def expected(self, x: Floats) -> Floats:
+        """What the whole model answers."""
+        session = onnxruntime.InferenceSession(self.whole.SerializeToString(), providers=["CPUExecutionProvider"])
+        return np.asarray(session.run(None, {"x": x})[0], np.float32)
+
+
+@cache
+def cut(batch: int | str = "n", *, seed: int = 0, level: str = "raw", side: int = SIDE) -> Cut:
+    """The model cut after its first ReLU."""
+    whole = convolutional(batch, seed=seed, side=side)
+    content = bundle.make(whole, "r1", name="convolutional", level=level)
+    return Cut(content, Bundle.open(content), whole)
+
+
+def frames(count: int, *, seed: int = 1, side: int = SIDE) -> list[Floats]:
+    """Inputs (1, 3, side, side)."""
+    random = np.random.default_rng(seed)
+    return [random.normal(size=(1, 3, side, side)).astype(np.float32) for _ in range(count)]
