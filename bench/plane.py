@@ -6,14 +6,14 @@ marker in their environment, so that nothing can be left running, whoever was ki
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +24,14 @@ from simulator import host
 MARKER = "SLICEPLANE_PLANE"
 BIN = Path(sys.executable).parent
 REPO = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    """A TCP port of loopback that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @dataclass
@@ -52,14 +60,14 @@ class Plane:
         self.processes[name] = process
         return process
 
-    def start_controller(self, *extra: str, timeout_s: float = 60) -> None:
+    def start_controller(self, *extra: str, addresses: Iterable[str] = ("127.0.0.1",), timeout_s: float = 60) -> None:
         """Starts the controller on its embedded Postgres and waits until it answers; ports stay over restarts."""
+        self.ports = self.ports or {name: free_port() for name in ("api", "xds", "http")}
         ports = self.folder / "ports.json"
         ports.unlink(missing_ok=True)
-        listen = [
-            f"--{flag}listen=127.0.0.1:{self.ports.get(key, 0)}"
-            for flag, key in (("", "api"), ("xds-", "xds"), ("http-", "http"))
-        ]
+        listen = [f"--http-listen=127.0.0.1:{self.ports['http']}"]
+        for address in addresses:
+            listen += [f"--listen={address}:{self.ports['api']}", f"--xds-listen={address}:{self.ports['xds']}"]
         command = [str(BIN / "sliceplane-controller"), f"--state-dir={self.folder / 'controller'}", *listen]
         process = self.spawn("controller", [*command, f"--port-file={ports}", *extra])
         deadline = time.monotonic() + timeout_s
@@ -67,7 +75,6 @@ class Plane:
             if process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the controller did not start:\n{self.tail('controller')}")
             time.sleep(0.05)
-        self.ports = json.loads(ports.read_text())
 
     def make_host(self, name: str, gpus: int = 2) -> dict[str, str]:
         """A simulated host's environment; made at the first call, the same afterwards."""

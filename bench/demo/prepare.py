@@ -10,13 +10,15 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from bench.demo.ocr import FILES
 
+WIDTH = 320
+
 
 def _opset(model: ModelProto) -> int:
     return next(int(o.version) for o in model.opset_import if o.domain == "")
 
 
 def read_bytes(model: ModelProto) -> None:
-    """Puts the normalisation into the graph: the input becomes uint8 pixels `image` (N, 3, 48, W), BGR.
+    """Puts the normalisation into the graph: the input becomes uint8 pixels `image` (N, 3, 48, 320), BGR.
 
     So a raw upload is a byte a value, as it would be in practice, not four.
     """
@@ -30,7 +32,7 @@ def read_bytes(model: ModelProto) -> None:
     ]
     _prepend(model, nodes)
     del model.graph.input[:]
-    model.graph.input.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 3, 48, "W"]))
+    model.graph.input.append(helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", 3, 48, WIDTH]))
 
 
 def _prepend(model: ModelProto, nodes: list[NodeProto]) -> None:

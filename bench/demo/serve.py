@@ -19,7 +19,7 @@ LOAD_S = 12.0
 def start(world: World) -> None:
     """Controller on its embedded Postgres, two simulated hosts with an agent each."""
     with world.show.stage("Start: a controller with its embedded Postgres, two simulated A100 hosts, an agent on each"):
-        world.plane.start_controller()
+        world.plane.start_controller(addresses=dict.fromkeys(("127.0.0.1", world.link.host)))
         for name in HOSTS:
             world.plane.start_agent(name, f"--address={world.link.host}", "--teardown-on-exit", gpus=GPUS_PER_HOST)
         with world.client() as client:

@@ -55,10 +55,17 @@ class World:
             raise RuntimeError(f"sliceplane {' '.join(arguments)} failed: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
-    def bootstrap(self) -> Path:
-        """The xDS bootstrap file that unmodified clients are given."""
-        target = self.plane.folder / "xds.json"
-        self.cli("xds-bootstrap", f"--xds-server=127.0.0.1:{self.plane.ports['xds']}", "-o", str(target), shown=False)
+    def run(self, program: str, *arguments: str) -> str:
+        """Runs one of our programs; its output. RuntimeError with its last words if it fails."""
+        done = subprocess.run([str(BIN / program), *arguments], capture_output=True, text=True, cwd=REPO, check=False)
+        if done.returncode:
+            raise RuntimeError(f"{program} {' '.join(arguments)} failed: {done.stderr.strip()}")
+        return done.stdout
+
+    def bootstrap(self, address: str = "127.0.0.1") -> Path:
+        """The xDS bootstrap file that unmodified clients are given; `address`: where they reach this machine."""
+        target = self.plane.folder / f"xds-{address}.json"
+        self.cli("xds-bootstrap", f"--xds-server={address}:{self.plane.ports['xds']}", "-o", str(target), shown=False)
         return target
 
     def load(self, rates: dict[str, float], slo_ms: dict[str, float], seconds: float) -> subprocess.Popen[bytes]:
