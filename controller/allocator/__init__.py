@@ -1,5 +1,6 @@
 """The allocator: pure functions from services, profiles and what runs now to a plan and a placement."""
 
+from controller.allocator.optimal import OPTIMAL, plan_optimal
 from controller.allocator.plan_json import plan_to_json
 from controller.allocator.planner import PARVAGPU, plan
 from controller.allocator.profiles_csv import Problem, ProfileFiles, parse_profile_files
@@ -19,6 +20,7 @@ from controller.allocator.types import (
 )
 
 __all__ = [
+    "OPTIMAL",
     "PARVAGPU",
     "Created",
     "FieldError",
@@ -40,6 +42,7 @@ __all__ = [
     "Unservable",
     "parse_profile_files",
     "plan",
+    "plan_optimal",
     "plan_to_json",
     "rearrange",
     "services_from_documents",

@@ -32,15 +32,15 @@ def plan(services: Sequence[Service], profiles: Mapping[str, ProfileTable], opti
     options = options or Options()
     refuse_repeats(services)
     servable, unservable = configure(services, profiles, options)
-    placed = _pack(servable, options)
-    if options.max_gpus is not None and _gpus(placed) > options.max_gpus:
-        servable, short = _admit(servable, options, _gpus(placed))
-        placed = _pack(servable, options)
+    placed = pack_servable(servable, options)
+    if options.max_gpus is not None and gpus_of(placed) > options.max_gpus:
+        servable, short = _admit(servable, options, gpus_of(placed))
+        placed = pack_servable(servable, options)
         unservable += short
     order = {service.name: index for index, service in enumerate(services)}
     return Plan(
         algorithm=PARVAGPU,
-        gpus=_gpus(placed),
+        gpus=gpus_of(placed),
         placed=tuple(placed),
         unservable=tuple(sorted(unservable, key=lambda refused: order[refused.service])),
         lower_bound=lower_bound(servable.values(), options.geometry),
@@ -49,7 +49,7 @@ def plan(services: Sequence[Service], profiles: Mapping[str, ProfileTable], opti
     )
 
 
-def _pack(servable: Servable, options: Options) -> list[Placed]:
+def pack_servable(servable: Servable, options: Options) -> list[Placed]:
     """The last three stages: by GPU, then start."""
     segments: list[Segment] = []
     for service, triplets in servable.values():
@@ -67,21 +67,23 @@ def _admit(
     limit = options.max_gpus or 0
 
     def fits(names: Sequence[str]) -> bool:
-        return _gpus(_pack({name: servable[name] for name in names}, options)) <= limit
+        return gpus_of(pack_servable({name: servable[name] for name in names}, options)) <= limit
 
     least = {name: least_gpcs(*demand) for name, demand in servable.items()}
     names = admit(list(servable), least, limit * options.geometry.compute_slices, fits)
     admitted = {name: servable[name] for name in names}
     left_out = [name for name in servable if name not in admitted]
-    return admitted, [_short(name, options, wanted_gpus) for name in left_out]
+    return admitted, [short_of_gpus(name, options, wanted_gpus) for name in left_out]
 
 
-def _short(name: str, options: Options, wanted_gpus: int) -> Unservable:
+def short_of_gpus(name: str, options: Options, wanted_gpus: int) -> Unservable:
+    """The refusal of a service that found no room beside those before it."""
     product, limit = options.geometry.product, options.max_gpus or 0
     missing = wanted_gpus - limit
     detail = f"needs {missing} more {product}: all workloads take {wanted_gpus}, and there are {limit}"
     return Unservable(name, Reason.INSUFFICIENT_GPUS, detail, gpus_short=missing)
 
 
-def _gpus(placed: Sequence[Placed]) -> int:
+def gpus_of(placed: Sequence[Placed]) -> int:
+    """GPUs that the segments, by GPU, take."""
     return placed[-1].gpu + 1 if placed else 0

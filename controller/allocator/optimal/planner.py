@@ -1,0 +1,100 @@
+"""The fewest GPUs that can be proven: prices, then covers near the cheapest, then whole GPUs.
+
+The programme: x[service, size] segments at each size's best point, y[layout] GPUs; the covers meet every
+rate, the layouts hold every segment; minimise the sum of y. Only one row per size couples the services, so
+prices of the sizes give a bound that is nearly always tight, and the plan is sought where the prices point.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from controller.allocator.admission import admit
+from controller.allocator.bounds import least_gpcs, lower_bound
+from controller.allocator.configuration import Servable, configure, refuse_repeats
+from controller.allocator.optimal.demands import demands
+from controller.allocator.optimal.layouts import gpu_shapes
+from controller.allocator.optimal.packing import pack
+from controller.allocator.optimal.placement import placed
+from controller.allocator.optimal.prices import best_prices
+from controller.allocator.planner import gpus_of, pack_servable, short_of_gpus
+from controller.allocator.types import Options, Placed, Plan, ProfileTable, Service
+
+OPTIMAL = "optimal"
+
+LARGE, CLOSE = 5_000, 0.001  # services; share of the GPUs
+
+Packed = tuple[tuple[Placed, ...], int]  # what stands where, and the bound
+
+
+def plan_optimal(
+    services: Sequence[Service],
+    profiles: Mapping[str, ProfileTable],
+    options: Options | None = None,
+    *,
+    expired: Callable[[], bool] = lambda: False,
+) -> Plan:
+    """A plan of the fewest GPUs, proven where `gpus == lower_bound`; never more than ParvaGPU's.
+
+    `expired` says that time is up: the best plan so far is returned then, ParvaGPU's if there is no other,
+    with a bound that holds. The same input always gives the same plan while time is not up.
+    Raises ValueError on a repeated name.
+    """
+    options = options or Options()
+    refuse_repeats(services)
+    servable, unservable = configure(services, profiles, options)
+    found, bound = _pack(servable, options, expired)
+    if options.max_gpus is not None and gpus_of(found) > options.max_gpus:
+        wanted = gpus_of(found)
+        left_out, (found, bound) = _admit(servable, options, expired)
+        unservable += [short_of_gpus(name, options, wanted) for name in left_out]
+    order = {service.name: index for index, service in enumerate(services)}
+    return Plan(
+        algorithm=OPTIMAL,
+        gpus=gpus_of(found),
+        placed=found,
+        unservable=tuple(sorted(unservable, key=lambda refused: order[refused.service])),
+        lower_bound=bound,
+        gpcs=sum(one.segment.size for one in found),
+        geometry=options.geometry,
+    )
+
+
+def _pack(servable: Servable, options: Options, expired: Callable[[], bool]) -> Packed:
+    """The best that time allows: ParvaGPU's plan where nothing better is known."""
+    if not servable:
+        return (), 0
+    if expired():
+        return tuple(pack_servable(servable, options)), lower_bound(servable.values(), options.geometry)
+    demand = demands(servable, gpu_shapes(options.geometry))
+    priced = best_prices(demand, expired).best
+    packing = pack(demand, priced, expired)
+    if packing is None:
+        return tuple(pack_servable(servable, options)), priced.bound
+    if not packing.proven and not _hopeless(len(servable), packing.total, packing.lower):
+        simple = tuple(pack_servable(servable, options))
+        if gpus_of(simple) < packing.total:
+            return simple, packing.lower
+    return placed(demand, packing), packing.lower
+
+
+def _hopeless(services: int, gpus: int, bound: int) -> bool:
+    """Whether trying ParvaGPU's plan, some percent above the bound in any large fleet, is time lost."""
+    return services > LARGE and gpus - bound <= gpus * CLOSE
+
+
+def _admit(servable: Servable, options: Options, expired: Callable[[], bool]) -> tuple[list[str], Packed]:
+    """The names of the services that do not fit `max_gpus`, and the plan for those that do."""
+    limit = options.max_gpus or 0
+    fitting: Packed = (), 0
+
+    def fits(names: Sequence[str]) -> bool:
+        nonlocal fitting
+        packed = _pack({name: servable[name] for name in names}, options, expired)
+        if gpus_of(packed[0]) > limit:
+            return False
+        fitting = packed
+        return True
+
+    least = {name: least_gpcs(*demand) for name, demand in servable.items()}
+    names = admit(list(servable), least, limit * options.geometry.compute_slices, fits)
+    admitted = set(names)
+    return [name for name in servable if name not in admitted], fitting
