@@ -100,7 +100,7 @@ class Bundle:
             if archive.getinfo(part.file).file_size != part.size:
                 raise BundleError(f"{part.file} is not as large as the manifest says")
             with archive.open(part.file) as file:
-                while chunk := file.read(_CHUNK):
+                for chunk in _chunks(file, part.file):
                     found.update(chunk)
                     take(chunk)
         if f"sha256:{found.hexdigest()}" != part.digest:
@@ -118,6 +118,14 @@ def write(manifest: Manifest, parts: dict[str, bytes]) -> bytes:
             info.external_attr = 0o644 << 16
             archive.writestr(info, content)
     return buffer.getvalue()
+
+
+def _chunks(file: IO[bytes], name: str) -> Iterator[bytes]:
+    try:
+        while chunk := file.read(_CHUNK):
+            yield chunk
+    except zipfile.BadZipFile as error:  # zip's own checksum does not fit
+        raise BundleError(f"{name} is damaged: fetch the bundle again") from error
 
 
 def _file_digest(source: Path | bytes, limits: BundleLimits) -> str:

@@ -24,6 +24,7 @@ class Halves:
 def split(model: ModelProto, cut: CutPoint) -> Halves:
     """The halves of `model` at one of its valid cuts; operator sets, metadata and IR version stay as they are.
 
+    The head takes all of the model's inputs, whether it needs them or not, so that a device feeds both alike.
     Constants, and nodes that compute from nothing else, go to the half that needs them, or to both. Raises
     SlicerError where the tensor is no float32, which is all that the codec carries.
     """
@@ -88,9 +89,8 @@ def _part(
     part = ModelProto()
     part.CopyFrom(model)
     used = {name for node in nodes for name in (*graph.reads(node), *node.output)}
-    inputs = [value for value in inputs if value.name in used]
     _fill(part.graph, model.graph, nodes, used)
-    _replace_ends(part, model, inputs, list(outputs))
+    _replace_ends(part, model, list(inputs), list(outputs))
     return part
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -80,7 +80,7 @@ def _sample(arrays: Arrays, wanted: list[Tensor], index: int) -> Arrays:
     return {a.name: arrays[a.name][index * _batch(a) : (index + 1) * _batch(a)] for a in wanted}
 
 
-def cycle(found: list[Arrays], most: int) -> Iterator[Arrays]:
+def cycle(found: Sequence[Arrays], most: int) -> Iterator[Arrays]:
     """At most `most` of the samples, spread evenly over all of them."""
     step = max(1, len(found) // most)
     yield from found[::step][:most]
