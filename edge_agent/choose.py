@@ -13,7 +13,7 @@ from edge_agent.model import Mode, Reason, Where
 
 MISSES = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
-MARGIN = 1.25  # a local run takes now and then longer than it usually does
+MARGIN, SLACK_S = 1.25, 0.02  # a local run takes now and then longer than it usually does, and must be begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ def _doubt(link: Link, now: float, deadline_at: float) -> Reason | None:
 
 def reserve(local_s: float | None) -> float:
     """Seconds to hold back for a local run; nothing as long as its time is not known."""
-    return 0.0 if local_s is None else MARGIN * local_s
+    return 0.0 if local_s is None else MARGIN * local_s + SLACK_S
 
 
 def give_up_times(deadlines: Sequence[float], local_s: float | None, *, at_once: bool, now: float = 0.0) -> list[float]:

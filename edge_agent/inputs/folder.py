@@ -14,13 +14,14 @@ import numpy as np
 from common.errors import InvalidArgument, Violation
 from edge_agent.agent import Item
 from edge_agent.inputs import preprocess
+from edge_agent.inputs.complete import complete
 from edge_agent.inputs.preprocess import Preprocess
 from edge_agent.model import Array, Tensors, TensorSpec
 
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
 TENSORS = (".npy",)
-POLL_S = 0.1
-SETTLE_S = 0.2
+POLL_S = 0.05
+SETTLE_S = 0.5
 
 
 @dataclass
@@ -28,7 +29,7 @@ class Folder:
     """Files of `path` in the order of their names; later ones as they appear, or with `once` none.
 
     Hidden files are left alone, so a writer may write ".name" and rename it. A file that is written in place is
-    taken when it has not changed for a moment. `done`: names that need no answer any more.
+    taken when it is complete, or has not changed for a moment. `done`: names that need no answer any more.
     """
 
     path: Path
@@ -55,7 +56,8 @@ class Folder:
                 if entry.name in self.done or not _wanted(entry):
                     continue
                 # A time stamp from the future, of a gateway without a clock, does not keep a file out.
-                if 0 <= now - entry.stat().st_mtime < SETTLE_S:
+                fresh = 0 <= now - entry.stat().st_mtime < SETTLE_S
+                if fresh and not complete(Path(entry.path)):
                     unsettled = True
                 else:
                     settled.append(entry.name)
