@@ -1,0 +1,119 @@
+"""The slicer's commands, as a user types them, on small models and on files that are none."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from click.testing import CliRunner, Result
+
+from common.bundle import Bundle
+from slicer.main import main
+from tests.unit.slicer import graphs
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands run in a folder with a model and samples."""
+    monkeypatch.chdir(tmp_path)
+    onnx.save(graphs.chain(), "chain.onnx")
+    np.savez("samples.npz", x=np.random.default_rng(0).normal(size=(5, 3, 8, 8)).astype(np.float32))
+
+
+def _run(line: str) -> Result:
+    return CliRunner().invoke(main, line.split())
+
+
+def test_cuts_are_listed() -> None:
+    """The table has a line per cut with its size and share of the work."""
+    found = _run("cuts chain.onnx --shape x=1x3x8x8")
+    assert found.exit_code == 0
+    assert "4 valid cuts" in found.output
+    line = next(line.split() for line in found.output.splitlines() if "conv2" in line)
+    assert line == ["2", "conv2", "Conv", "1x8x6x6", "1,152", "3", "5,040", "78%"]
+
+
+def test_cuts_are_listed_for_programs() -> None:
+    """JSON has the same, with null for what is open."""
+    found = json.loads(_run("cuts chain.onnx -o json").output)
+    assert [one["id"] for one in found] == ["0:conv1", "1:relu1", "2:conv2", "3:flat"]
+    assert found[2]["shape"] == ["N", 8, 6, 6]
+    assert found[2]["raw_bytes"] is None
+    assert json.loads(_run("cuts chain.onnx -o json --shape 1x3x8x8").output)[2]["raw_bytes"] == 1152
+
+
+def test_sizes_that_inference_misses_are_measured() -> None:
+    """With the inputs' sizes known, a run tells the sizes that inference cannot."""
+    onnx.save(graphs.shape_stays_live(), "open.onnx")
+    (one,) = json.loads(_run("cuts open.onnx -o json --shape 1x4").output)
+    assert (one["tensor"], one["shape"]) == ("c", [1, 4])
+
+
+def test_a_model_is_cut_inspected_and_checked() -> None:
+    """cut writes a bundle, inspect shows it, check finds it equal to the model."""
+    made = _run("cut chain.onnx --at conv2 --calibrate samples.npz -o out.bundle --level rans-3 --name reader")
+    assert made.exit_code == 0, made.output
+    digest = Bundle.open("out.bundle").digest
+    assert digest in made.output
+    shown = json.loads(_run("inspect out.bundle -o json").output)
+    assert (shown["digest"], shown["model"], shown["codec"]["default_level"]) == (digest, "reader", "rans-3")
+    assert "2:conv2" in _run("inspect out.bundle").output
+    report = json.loads(_run("check out.bundle --samples samples.npz -o json").output)
+    assert report["samples"] == 5
+    assert report["split_error"] <= 1e-5
+    table = _run("check out.bundle --samples samples.npz")
+    assert table.exit_code == 0
+    assert "rans-3 *" in table.output
+
+
+def test_check_fails_where_the_halves_are_not_the_model() -> None:
+    """A tolerance that cannot be met exits with 1."""
+    _run("cut chain.onnx --at 0 -o out.bundle")
+    assert _run("check out.bundle --samples samples.npz --tolerance=-1").exit_code == 1
+
+
+def test_a_new_bundle_replaces_the_old_at_once() -> None:
+    """Nothing but the bundle is left behind."""
+    for at in ("0", "1"):
+        assert _run(f"cut chain.onnx --at {at} -o out.bundle").exit_code == 0
+    assert Bundle.open("out.bundle").cut_id == "1:relu1"
+    assert sorted(p.name for p in Path().iterdir()) == ["chain.onnx", "out.bundle", "samples.npz"]
+
+
+WRONG = {
+    "cuts absent.onnx": "absent.onnx",
+    "cuts samples.npz": "not a readable ONNX model",
+    "cuts chain.onnx --shape z=1x3": 'no input "z"',
+    "cuts chain.onnx --shape 1x4x8x8": "contradicts",
+    "cuts chain.onnx --shape 1x0": "1x3x224x224",
+    "cut chain.onnx --at nowhere -o out.bundle": "from 0 to 3",
+    "cut chain.onnx --at 0 -o out.bundle --level warp-9": "levels are raw",
+    "cut chain.onnx --at 0 -o out.bundle --calibrate chain.onnx": "not a readable .npz",
+    "cut chain.onnx --at 0 -o absent/out.bundle": "absent/out.bundle",
+    "inspect chain.onnx": "no bundle",
+    "check chain.onnx --samples samples.npz": "no bundle",
+}
+
+
+@pytest.mark.parametrize("line", WRONG)
+def test_what_is_wrong_is_one_line(line: str) -> None:
+    """Mistakes end with exit code 2 and a line that names them, and write nothing."""
+    result = _run(line)
+    assert result.exit_code == 2
+    assert WRONG[line] in result.output
+    assert "Traceback" not in result.output
+    assert not Path("out.bundle").exists()
+
+
+def test_models_of_old_and_static_kinds_are_cut() -> None:
+    """A model of IR version 3, whose constants are inputs, and one of fixed sizes are cut alike."""
+    onnx.save(graphs.chain(ir=3), "old.onnx")
+    fixed = graphs.chain()
+    fixed.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    fixed.graph.output[0].type.tensor_type.shape.dim[0].dim_value = 1
+    onnx.save(fixed, "fixed.onnx")
+    for name in ("old", "fixed"):
+        assert _run(f"cut {name}.onnx --at relu1 -o out.bundle --calibrate samples.npz").exit_code == 0
+        assert _run("check out.bundle --samples samples.npz").exit_code == 0
+    assert Bundle.open("out.bundle").cut_shape == (1, 4, 6, 6)
