@@ -19,7 +19,7 @@ from bench.demo.world import GPUS_PER_HOST, HOSTS, World
 from common.bundle import Bundle
 
 FRAMES = 24
-DEFAULT = "rans-4"
+DEFAULT = "rans-8"
 
 
 def split(world: World) -> None:
@@ -32,6 +32,8 @@ def split(world: World) -> None:
         for index in range(FRAMES):
             gateway.put("frames", index, ocr.recognition_input(labels.render(1000 + index).image))
         whole = _texts(gateway.answer_all("frames", "local", "--mode=local"))
+        world.link.thin()
+        show.say("the gateway has fetched its bundle; from here on the link is thin")
         rows, found = [], {}
         for level in LEVELS:
             with show.console.status(f"   reading {FRAMES} labels at level {level} ..."):
@@ -150,11 +152,11 @@ def stop_tail(world: World) -> None:
                 tail.kill()
             before = len(read(results))
             feed(2.0)
-            while time.monotonic() and not _last(results, "split", before + 1) and sent < 300:
+            while not _last(results, "split", before + 1) and sent < 300:
                 feed(0.5)
-        plane_answers = show.until("all are answered", lambda: "all" if len(read(results)) >= sent else None, 30)
+        show.until("all are answered", lambda: "all" if len(read(results)) >= sent else None, 30)
         plane.stop("edge-flow")
-        _tell(world, read(results), sent, len(tails), plane_answers[0])
+        _tell(world, read(results), sent, len(tails))
 
 
 def _last(results: Path, where: str, after: int = 0) -> str | None:
@@ -164,7 +166,7 @@ def _last(results: Path, where: str, after: int = 0) -> str | None:
     return where if fell_back and recent and recent[-1]["answered_by"] == where else None
 
 
-def _tell(world: World, done: list[dict[str, Any]], sent: int, killed: int, _waited: float) -> None:
+def _tell(world: World, done: list[dict[str, Any]], sent: int, killed: int) -> None:
     show = world.show
     where = [r["answered_by"] for r in done]
     reasons = sorted({r["fallback_reason"] for r in done if r["fallback_reason"]})

@@ -32,7 +32,7 @@ class NamespaceLink:
         return ["ip", "netns", "exec", self.name]
 
     def up(self) -> None:
-        """Makes namespace, pair and shaping; removes a left-over of the same addresses first."""
+        """Makes namespace and pair, unshaped yet; removes a left-over of the same name first."""
         self.down()
         near, far = f"{self.name}h", f"{self.name}e"
         _ip("netns", "add", self.name)
@@ -42,11 +42,10 @@ class NamespaceLink:
         _ip("-n", self.name, "addr", "add", f"{EDGE_ADDRESS}/30", "dev", far)
         _ip("-n", self.name, "link", "set", far, "up")
         _ip("-n", self.name, "link", "set", "lo", "up")
-        self.shape(self.rate_mbit)
 
-    def shape(self, rate_mbit: float) -> None:
-        """Sets the rate, Mbit/s, in both directions."""
-        limit = ("root", "tbf", "rate", f"{rate_mbit}mbit", "burst", "4kb", "latency", "400ms")
+    def thin(self) -> None:
+        """Sets the rate in both directions; until then the link is as fast as the machine."""
+        limit = ("root", "tbf", "rate", f"{self.rate_mbit}mbit", "burst", "4kb", "latency", "400ms")
         _run("tc", "qdisc", "replace", "dev", f"{self.name}h", *limit)
         _run("tc", "-n", self.name, "qdisc", "replace", "dev", f"{self.name}e", *limit)
 
@@ -84,13 +83,19 @@ class RelayLink:
     prefix: list[str] = []  # noqa: RUF012 - nothing goes before a command here, ever
 
     def __init__(self, rate_mbit: float) -> None:
-        self.up_bucket, self.down_bucket = Bucket(rate_mbit), Bucket(rate_mbit)
+        self.rate_mbit = rate_mbit
+        self.up_bucket, self.down_bucket = Bucket(8_000), Bucket(8_000)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
 
     def up(self) -> None:
         """Starts the thread that relays."""
         self.thread.start()
+
+    def thin(self) -> None:
+        """Sets the rate in both directions; until then the link is as fast as the machine."""
+        for bucket in (self.up_bucket, self.down_bucket):
+            bucket.bytes_per_s = self.rate_mbit * 1e6 / 8
 
     def down(self) -> None:
         """Stops relaying."""
@@ -129,7 +134,7 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, buck
 
 
 def thin_link(rate_mbit: float) -> NamespaceLink | RelayLink:
-    """The best link that this machine allows, up: a namespace for root, else the relay."""
+    """The best link that this machine allows, up and not thin yet: a namespace for root, else the relay."""
     if os.geteuid() == 0 and shutil.which("ip") and shutil.which("tc"):
         link = NamespaceLink(rate_mbit)
         try:

@@ -13,7 +13,7 @@ from bench.demo.world import GPUS_PER_HOST, HOSTS, World, loaded
 
 RATES = {"orientation": 40.0, "detection": 12.0, "recognition": 25.0}
 SLO_MS = {"orientation": 200.0, "detection": 500.0, "recognition": 400.0}
-LOAD_S = 12.0
+LOAD_S = 10.0
 
 
 def start(world: World) -> None:
