@@ -7,6 +7,7 @@ but its commits carry an old epoch and are refused by the transaction that would
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import psycopg
 
@@ -57,8 +58,13 @@ class PgLeader:
     async def release(self) -> None:
         """Gives leadership up, so that another replica may win at once."""
         connection, self._connection, self._epoch = self._connection, None, 0
-        if connection is not None:
-            await connection.close()
+        if connection is None:
+            return
+        # Closing alone would do, but only once the server has noticed.
+        with suppress(psycopg.Error, OSError, TimeoutError):
+            async with asyncio.timeout(CONFIRM_S):
+                await connection.execute("SELECT pg_advisory_unlock_all()")
+        await connection.close()
 
     async def _try(self) -> bool:
         if self._connection is None:
