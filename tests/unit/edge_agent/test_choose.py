@@ -1,0 +1,96 @@
+"""Where frames go, and how long the tail may take."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge_agent.choose import MISSES, Choice, Link, Trust, choose, give_up_times, reserve
+from edge_agent.model import Mode, Reason, Where
+
+SECONDS = st.floats(0, 100, allow_nan=False)
+
+
+def missed(times: int, now: float = 0.0) -> Trust:
+    trust = Trust()
+    for _ in range(times):
+        trust = trust.missed(now)
+    return trust
+
+
+def test_a_good_link_is_used() -> None:
+    """With nothing against it, and no estimates yet, a frame goes to the tail."""
+    assert choose(Mode.AUTO, Link(None, Trust()), 0.0, 1.0) == Choice(Where.SPLIT)
+    assert choose(Mode.AUTO, Link(None, Trust(), split_s=0.2, local_s=0.3), 0.0, 1.0) == Choice(Where.SPLIT)
+
+
+def test_modes_overrule() -> None:
+    """Local mode never splits, split mode always does, whatever the link is like."""
+    bad = Link(Reason.TAIL_UNREACHABLE, missed(MISSES))
+    assert choose(Mode.LOCAL, Link(None, Trust()), 0.0, 1.0) == Choice(Where.LOCAL, Reason.LOCAL_MODE)
+    assert choose(Mode.SPLIT, bad, 0.0, 1.0) == Choice(Where.SPLIT)
+
+
+def test_a_barred_link_says_why() -> None:
+    """Where no frame can be sent the reason is the link's own."""
+    for reason in (Reason.NO_ASSIGNMENT, Reason.TAIL_UNREACHABLE, Reason.DIGEST_MISMATCH):
+        assert choose(Mode.AUTO, Link(reason, Trust()), 0.0, 1.0) == Choice(Where.LOCAL, reason)
+
+
+def test_a_slow_split_leaves_room_for_the_device() -> None:
+    """A split that would end too late to still answer locally is not begun, but tried now and then."""
+    link = Link(None, Trust(trial_at=5.0), split_s=0.8, local_s=0.3)
+    assert choose(Mode.AUTO, link, 1.0, 2.0) == Choice(Where.LOCAL, Reason.DEADLINE)
+    assert choose(Mode.AUTO, link, 5.0, 6.0) == Choice(Where.SPLIT, trial=True)
+
+
+def test_a_device_that_is_too_slow_leaves_the_split_all_the_time() -> None:
+    """Where a local run cannot meet the deadline anyway, nothing is held back for it."""
+    link = Link(None, Trust(), split_s=0.8, local_s=3.0)
+    assert choose(Mode.AUTO, link, 0.0, 1.0) == Choice(Where.SPLIT)
+
+
+def test_three_misses_open_the_breaker_until_a_trial() -> None:
+    """After three misses frames stay local but for trials, which get rarer until one is answered."""
+    assert choose(Mode.AUTO, Link(None, missed(MISSES - 1)), 0.0, 1.0).where is Where.SPLIT
+    trust = missed(MISSES)
+    assert choose(Mode.AUTO, Link(None, trust), 0.1, 1.0) == Choice(Where.LOCAL, Reason.TAIL_UNREACHABLE)
+    assert choose(Mode.AUTO, Link(None, trust.answered_late()), 0.1, 1.0).reason is Reason.DEADLINE
+    assert choose(Mode.AUTO, Link(None, trust), trust.trial_at, 9.0) == Choice(Where.SPLIT, trial=True)
+    pauses = [missed(MISSES + more).pause_s for more in range(6)]
+    assert all(a <= b for a, b in pairwise(pauses))
+    assert pauses[-1] == pauses[-2]
+    assert not trust.answered().broken
+
+
+def test_one_trial_at_a_time() -> None:
+    """A trial under way keeps the next one waiting."""
+    trust = missed(MISSES).trying(10.0)
+    assert choose(Mode.AUTO, Link(None, trust), 10.0, 11.0).where is Where.LOCAL
+
+
+@given(st.lists(SECONDS, max_size=12).map(sorted), st.floats(0.001, 5), st.booleans())
+def test_waits_end_in_time(deadlines: list[float], local_s: float, at_once: bool) -> None:
+    """Each wait ends by its deadline, and leaves room for a local run unless there is none left anyway."""
+    room = reserve(local_s)
+    for deadline, end in zip(deadlines, give_up_times(deadlines, local_s, at_once=at_once), strict=True):
+        assert end <= deadline
+        assert end == deadline or end <= deadline - room
+
+
+@given(st.lists(SECONDS, min_size=1, max_size=12).map(sorted), st.floats(0.001, 5))
+def test_all_may_run_locally_one_after_the_other(deadlines: list[float], local_s: float) -> None:
+    """In doubt, local runs that begin when their waits end meet every deadline, if that is possible at all."""
+    ends = give_up_times(deadlines, local_s, at_once=True)
+    room, clock = reserve(local_s), 0.0
+    possible = all((n + 1) * room <= deadline for n, deadline in enumerate(deadlines))
+    for deadline, end in zip(deadlines, ends, strict=True):
+        clock = max(clock, end) + room
+        assert not possible or clock <= deadline + 1e-9
+
+
+def test_unknown_local_time_waits_to_the_deadline() -> None:
+    """Before the device's speed is known a wait lasts to its deadline."""
+    assert give_up_times([1.0, 2.0], None, at_once=False) == [1.0, 2.0]
