@@ -49,7 +49,12 @@ class Shapes:
         return self.slots - taken.bit_count()
 
 
-# Segments to wait for; then free slots of the GPU (best fit); then how much choice the start takes away.
+# What segments that will go cost to whoever takes their slots, as (mask, cost) pairs: those that are leaving
+# already are waited for, all others would have to stop serving before what replaces them is ready.
+Passing = tuple[tuple[int, int], ...]
+WAIT, BREAK = 1, 1_000
+
+# What the passing segments in the way cost; then free slots of the GPU (best fit); then how much choice is lost.
 Cost = tuple[int, int, int]
 
 
@@ -59,13 +64,13 @@ class _State:
 
     shapes: int
     firm: int
-    passing: tuple[int, ...]  # masks of the segments that leave
+    passing: Passing
 
 
 class Board:
-    """Occupancy of the GPUs that accept segments; `passing` are slots held by segments that leave."""
+    """Occupancy of the GPUs that accept segments; `passing` are slots held by segments that will go."""
 
-    def __init__(self, gpus: Sequence[Gpu], firm: Iterable[Position], passing: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(self, gpus: Sequence[Gpu], firm: Iterable[Position], passing: Mapping[str, Passing]) -> None:
         self._gpus = gpus
         self._shapes = shapes_of(gpus)
         self._kinds = list(dict.fromkeys(gpu.geometry for gpu in gpus))
@@ -116,7 +121,7 @@ class Board:
         shapes = self._shapes[self._kinds[state.shapes]]
         for start, mask in shapes.starts(size):
             if not mask & state.firm:
-                waits = sum(bool(mask & leaving) for leaving in state.passing)
+                waits = passing_cost(mask, state.passing)
                 lost = shapes.choice_left(state.firm) - shapes.choice_left(state.firm | mask)
                 yield (waits, shapes.free_slots(state.firm), lost), start, mask
 
@@ -132,6 +137,11 @@ class Board:
     def _becomes(self, index: int, state: _State) -> None:
         self._states[index] = state
         heapq.heappush(self._alike.setdefault(state, []), index)
+
+
+def passing_cost(mask: int, passing: Passing) -> int:
+    """What taking the slots of the mask costs."""
+    return sum(cost for held, cost in passing if mask & held)
 
 
 def shapes_of(gpus: Iterable[Gpu]) -> dict[Geometry, Shapes]:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from common.mig import Geometry
-from controller.allocator.board import Shapes
+from controller.allocator.board import Passing, Shapes, passing_cost
 from controller.allocator.stability_types import Gpu, Position, key_of
 from controller.allocator.starts import complete_starts
 from controller.allocator.types import Placed, Segment
@@ -15,13 +15,13 @@ def positions_from_map(
     pinned: Sequence[Position],
     gpus: Sequence[Gpu],
     shapes: Mapping[Geometry, Shapes],
-    passing: Mapping[str, tuple[int, ...]],
+    passing: Mapping[str, Passing],
 ) -> list[Position] | None:
     """Every wanted segment's position, or None where the plan has more GPUs than accept segments.
 
     `pinned` are running and wanted: those on cordoned GPUs stay, the others stay if their plan GPU lands on
     theirs and the rest of it fits around them. GPUs with fewer `passing` segments, those that will go, are
-    preferred.
+    preferred, and those whose segments serve still come last.
     """
     cordoned = {gpu.id for gpu in gpus if gpu.cordoned}
     stay = [position for position in pinned if position.gpu in cordoned]
@@ -33,7 +33,7 @@ def positions_from_map(
     for position in pinned:
         if position.gpu in on_gpu:
             on_gpu[position.gpu].append(position)
-    calm = sorted(open_gpus, key=lambda gpu: (len(on_gpu[gpu.id]), len(passing.get(gpu.id, ()))))
+    calm = sorted(open_gpus, key=lambda gpu: (len(on_gpu[gpu.id]), passing_cost(-1, passing.get(gpu.id, ()))))
     pairs = _pair(contents, calm, on_gpu)
     positions = list(stay)
     for segments, gpu in zip(contents, pairs, strict=True):

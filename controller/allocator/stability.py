@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from common.mig import Geometry
-from controller.allocator.board import Board, Shapes, shapes_of
+from controller.allocator.board import BREAK, WAIT, Board, Passing, Shapes, passing_cost, shapes_of
 from controller.allocator.from_map import positions_from_map
 from controller.allocator.matching import match
 from controller.allocator.shortage import shortages
@@ -78,12 +78,13 @@ def _decide(task: _Task, live: Sequence[Running], occupants: Sequence[Running]) 
 
 
 def _attempts(
-    task: _Task, pinned: list[Position], rest: list[Segment], passing: Mapping[str, tuple[int, ...]]
+    task: _Task, pinned: list[Position], rest: list[Segment], passing: Mapping[str, Passing]
 ) -> Iterator[list[Position] | None]:
     """Whole placements, the least change first; None for one that leaves something out."""
     gpus = list(task.gpus.values())
     if not pinned:
-        yield positions_from_map(task.placed, pinned, gpus, task.shapes, passing)
+        mapped = positions_from_map(task.placed, pinned, gpus, task.shapes, passing)
+        yield _calmer(task, mapped, _fill_all(task, pinned, rest, passing), passing)
     yield _fill_all(task, pinned, rest, passing)
     yield _fill_all(task, pinned, rest, {})
     if not _could_fit(task):
@@ -95,8 +96,21 @@ def _attempts(
     yield positions_from_map(task.placed, pinned, gpus, task.shapes, passing)
 
 
+def _calmer(
+    task: _Task, one: list[Position] | None, other: list[Position] | None, passing: Mapping[str, Passing]
+) -> list[Position] | None:
+    """The one that waits for less and breaks less; the first if they are equal in that."""
+    if one is None or other is None:
+        return one or other
+
+    def cost(positions: Sequence[Position]) -> int:
+        return sum(passing_cost(task.mask(p.gpu, p.start, p.segment.size), passing.get(p.gpu, ())) for p in positions)
+
+    return one if cost(one) <= cost(other) else other
+
+
 def _fill_all(
-    task: _Task, pinned: list[Position], rest: Sequence[Segment], passing: Mapping[str, tuple[int, ...]]
+    task: _Task, pinned: list[Position], rest: Sequence[Segment], passing: Mapping[str, Passing]
 ) -> list[Position] | None:
     """Everything placed beside the pinned, largest first, or None."""
     largest_first = sorted(rest, key=lambda segment: -segment.size)
@@ -123,16 +137,17 @@ def _loosened(task: _Task, pinned: Sequence[Position]) -> Iterator[frozenset[str
         count *= 2
 
 
-def _passing(task: _Task, pinned: Sequence[Position], occupants: Sequence[Running]) -> dict[str, tuple[int, ...]]:
-    """By GPU, the slots of each segment that is there now and will go."""
+def _passing(task: _Task, pinned: Sequence[Position], occupants: Sequence[Running]) -> dict[str, Passing]:
+    """By GPU, the slots of each segment that is there now and will go, with what taking them costs."""
     stay = {(position.gpu, position.start, key_of(position.segment)) for position in pinned}
-    masks: dict[str, tuple[int, ...]] = {}
+    passing: dict[str, Passing] = {}
     for running in occupants:
         mask = task.mask(running.gpu, running.start, running.segment.size)
         stays = (running.gpu, running.start, key_of(running.segment)) in stay and not running.leaving
         if mask and not stays:
-            masks[running.gpu] = (*masks.get(running.gpu, ()), mask)
-    return masks
+            cost = WAIT if running.leaving else BREAK
+            passing[running.gpu] = (*passing.get(running.gpu, ()), (mask, cost))
+    return passing
 
 
 def _as_running(positions: Sequence[Position]) -> list[Running]:

@@ -125,7 +125,9 @@ def _was_ready(workload: Workload) -> bool:
 
 def _answering(view: _View) -> str:
     ready = len(view.targets) - len(view.waiting)
-    return f"{ready} of {_count(len(view.targets), 'segment')} ready: {view.ready:g} of {view.rate:g} requests/s"
+    said = f"{ready} of {_count(len(view.targets), 'segment')} ready: {view.ready:g} of {view.rate:g} requests/s"
+    silent = sorted({target.node for target in view.targets} & view.offline)
+    return f"{said}, as last heard from {', '.join(silent)}, not connected now" if silent else said
 
 
 def _first(view: _View) -> str:

@@ -86,7 +86,7 @@ def test_desired_state_says_all_that_an_agent_needs() -> None:
 
 def test_hello_needs_an_address() -> None:
     """A host that nobody can dial is refused with the field's path."""
-    with pytest.raises(InvalidArgument, match="hello.address"):
+    with pytest.raises(InvalidArgument, match=r"hello\.address"):
         wire.node_in(node_pb2.Hello(node="n0"), EPOCH_0)
 
 

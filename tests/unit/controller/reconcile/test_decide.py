@@ -122,6 +122,18 @@ def test_ready_then_degraded_then_ready() -> None:
     assert conditions(plane, "a")["Ready"].status
 
 
+def test_silent_host_is_named() -> None:
+    """While a host of a ready workload is silent, its condition says that this is last known, not seen."""
+    plane = world(1, 1)
+    plane.store.apply(workload("a", 40))
+    plane.settle()
+    plane.disconnect(plane.hosts[0])
+    plane.turn()
+    ready = conditions(plane, "a")["Ready"]
+    assert ready.status
+    assert ready.message.endswith("as last heard from n0, not connected now")
+
+
 def test_statuses_are_written_only_when_they_change() -> None:
     """A turn on a settled plane, at any later time, writes nothing."""
     plane = world(1, 1)

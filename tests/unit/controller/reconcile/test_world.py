@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from controller.model import State
+from controller.model import State, Workload
 from controller.ports import Decision
 from controller.reconcile import decide
 from tests.strategies_reconcile import names, workload, workloads
@@ -79,21 +79,49 @@ def test_converges_whatever_happens(count: int, gpus: int, doings: list[Act]) ->
 
 
 @SLOW
-@given(st.lists(workloads, min_size=1, max_size=4), st.lists(workloads, min_size=1, max_size=6), st.integers(1, 6))
-def test_make_before_break(first: list, then: list, slow: int) -> None:  # type: ignore[type-arg]
-    """With hardware to spare no change lets a workload's capacity fall below what was and is asked for."""
+@given(
+    st.lists(workloads, min_size=1, max_size=4),
+    st.lists(st.tuples(workloads, st.integers(1, 25)), min_size=1, max_size=6),
+    st.integers(1, 6),
+)
+def test_make_before_break(first: list[Workload], then: list[tuple[Workload, int]], slow: int) -> None:
+    """With hardware to spare no change, however soon after another, takes capacity that is asked for and was there."""
     plane = world(6, 8, slow=slow)
-    plane.store.apply(*(replace(each, spec=replace(each.spec, serve=first[0].spec.serve)) for each in first))
+    serve = first[0].spec.serve
+    plane.store.apply(*(replace(each, spec=replace(each.spec, serve=serve)) for each in first))
     plane.settle()
-    for asked in then:
+    for asked, steps in then:
         floor = {w.name: min(w.spec.rate, plane.capacity(w.name)) for w in plane.store.state.workloads}
-        plane.store.apply(replace(asked, spec=replace(asked.spec, serve=first[0].spec.serve)))
+        plane.store.apply(replace(asked, spec=replace(asked.spec, serve=serve)))
         now_asked = {w.name: w.spec.rate for w in plane.store.state.workloads}
-        for _ in range(25):
+        for _ in range(steps):
             plane.step()
             for name, before in floor.items():
                 assert plane.capacity(name) >= min(before, now_asked[name]) * (1 - 1e-9)
-        plane.settle()
+    assert not any(event.reason == "BreakBeforeMake" for event in plane.store.events)
+    plane.settle()
+
+
+little = st.builds(
+    workload,
+    st.just("a"),
+    st.floats(1, 150),
+    slo_ms=st.sampled_from((10.0, 100.0, 400.0)),
+    version=st.integers(1, 3),
+)
+
+
+@SLOW
+@given(st.lists(st.tuples(little, st.integers(3, 8)), min_size=2, max_size=7))
+def test_free_slots_are_used_before_any_is_taken(changes: list[tuple[Workload, int]]) -> None:
+    """While slots enough are free for all that comes, nothing that serves is broken, whatever else still drains."""
+    plane = world(1, 2)
+    for asked, steps in changes:
+        plane.store.apply(asked)
+        _steps(plane, steps)
+    assert not any(event.reason == "BreakBeforeMake" for event in plane.store.events)
+    plane.settle()
+    assert not any(event.reason == "BreakBeforeMake" for event in plane.store.events)
 
 
 @pytest.mark.parametrize("away_s", [1, 20])
