@@ -12,7 +12,7 @@ import structlog
 
 from common.errors import SliceplaneError
 from node_agent import plan as planning
-from node_agent.model import Condition, Desired, Gpu, Observed, Record, SegmentSpec, SegmentStatus, State
+from node_agent.model import Condition, Desired, Gpu, Instance, Observed, Record, SegmentSpec, SegmentStatus, State
 from node_agent.segment import Segments
 
 log = structlog.get_logger("agent")
@@ -159,7 +159,7 @@ class Agent:
             self.changed.set()
 
     def _dispatch(self, uuid: str, steps: planning.Steps) -> None:
-        present = frozenset(i.gi for i in self.gpus[uuid].instances) if uuid in self.gpus else frozenset()
+        present = self.gpus[uuid].instances if uuid in self.gpus else ()
         for record in steps.remove:
             self._begin(record.spec.id, State.REMOVING, self._remove(record))
         for record in steps.keep:
@@ -176,7 +176,7 @@ class Agent:
         else:
             self._workers[id_] = asyncio.create_task(self._guarded(id_, otherwise, job))
 
-    async def _ensure(self, spec: SegmentSpec, present: frozenset[int]) -> None:
+    async def _ensure(self, spec: SegmentSpec, present: tuple[Instance, ...]) -> None:
         self._say(await self.segments.ensure(spec, present))
 
     async def _look(self, record: Record, why: str) -> None:

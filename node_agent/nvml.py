@@ -79,11 +79,17 @@ class Nvml:
             return int(info.id), _text(nvml.nvmlDeviceGetUUID(info.device))
 
     def destroy(self, spec: SegmentSpec, gi: int) -> None:
-        """Destroys compute instances, then the GPU instance; what is gone already is fine."""
+        """Destroys compute instances, then the GPU instance; what is gone already is fine.
+
+        NVML gives an id again: an instance of that id in another place is somebody else's, and ours is gone.
+        """
         with _translated():
             try:
                 instance = nvml.nvmlDeviceGetGpuInstanceById(self._device(spec.gpu_uuid), gi)
+                placement = nvml.nvmlGpuInstanceGetInfo(instance).placement
             except nvml.NVMLError_NotFound:
+                return
+            if (placement.start, placement.size) != (spec.start, spec.memory_slices):
                 return
             for compute in list(_computes(instance)):
                 nvml.nvmlComputeInstanceDestroy(compute)

@@ -25,7 +25,10 @@ class Gpus(Protocol):
         """Makes the one compute instance over all of it, or finds it made; its NVML id and MIG device UUID."""
 
     def destroy(self, spec: SegmentSpec, gi: int) -> None:
-        """Destroys the compute instances, then the GPU instance; nothing to do if they are gone. Conflict: in use."""
+        """Destroys the compute instances, then the GPU instance; nothing to do if they are gone. Conflict: in use.
+
+        They are gone, too, if the id is that of an instance in another place by now.
+        """
 
 
 class Daemons(Protocol):

@@ -10,7 +10,7 @@ from pathlib import Path
 import structlog
 
 from node_agent.journal import Journal
-from node_agent.model import Endpoint, Record, SegmentSpec, SegmentStatus, State
+from node_agent.model import Endpoint, Instance, Record, SegmentSpec, SegmentStatus, State
 from node_agent.plan import explains
 from node_agent.ports import Daemons, Gpus, Models, Processes
 
@@ -28,14 +28,14 @@ class Segments:
     journal: Journal
     folder: Path
 
-    async def ensure(self, spec: SegmentSpec, present: frozenset[int] = frozenset()) -> SegmentStatus:
+    async def ensure(self, spec: SegmentSpec, present: tuple[Instance, ...] = ()) -> SegmentStatus:
         """Brings the segment up to its spec, or as far as it gets now; what it is then. Errors: see the ports.
 
         `present` are the GPU instances that NVML has just shown: what runs on one of them needs no carving.
         """
         record = self.journal.records.get(spec.id) or Record(spec)
         self.journal.put(record)  # written ahead: after a crash, whatever stands at its start is known to be ours
-        if not (self.units.complete(record) and record.mig_uuid and record.gi in present):
+        if not (self.units.complete(record) and record.mig_uuid and _stands(record, present)):
             record = await self._carve(record)
         record = await self._daemon(record)
         record, note = await self._processes(record)
@@ -74,7 +74,8 @@ class Segments:
 
     def _made_unwritten(self, record: Record) -> int | None:
         """The instance that was made just before a crash, before its id was written."""
-        others = [r for r in self.journal.records.values() if r.spec.id != record.spec.id and r.gi is not None]
+        beside = [r for r in self.journal.records.values() if r.spec.gpu_uuid == record.spec.gpu_uuid]
+        others = [r for r in beside if r.spec.id != record.spec.id and r.gi is not None]
         for gpu in self.gpus.observe():
             for found in gpu.instances if gpu.uuid == record.spec.gpu_uuid else ():
                 if explains(record, found) and not any(explains(other, found) for other in others):
@@ -134,6 +135,10 @@ class Segments:
             waiting += f"; one ended {failures} times in a row"
         hint = last_error(self.home(record.spec) / f"triton-{silent[0]}.log") if silent else ""
         return f"{waiting}: {hint}" if hint else waiting
+
+
+def _stands(record: Record, present: tuple[Instance, ...]) -> bool:
+    return record.gi is not None and any(explains(record, instance) for instance in present)
 
 
 def last_error(log: Path) -> str:

@@ -96,17 +96,19 @@ class FakeGpus:
     def destroy(self, spec: SegmentSpec, gi: int) -> None:
         """Destroys it unless it is in use."""
         key = (spec.gpu_uuid, gi)
+        found = self.host.instances.get(key)
+        if found is None or (found.start, found.memory_slices) != (spec.start, spec.memory_slices):
+            return
         if key in self.host.computes:
             self.host.before()
             del self.host.computes[key]
             self.host.after()
-        if key in self.host.instances:
-            if self.host.in_use:
-                self.host.in_use -= 1
-                raise Conflict("it is in use", reason="IN_USE")
-            self.host.before()
-            del self.host.instances[key]
-            self.host.after()
+        if self.host.in_use:
+            self.host.in_use -= 1
+            raise Conflict("it is in use", reason="IN_USE")
+        self.host.before()
+        del self.host.instances[key]
+        self.host.after()
 
     def _on(self, uuid: str) -> tuple[Instance, ...]:
         return tuple(instance for (gpu, _), instance in sorted(self.host.instances.items()) if gpu == uuid)

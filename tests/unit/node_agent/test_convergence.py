@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from common.errors import SliceplaneError
 from node_agent import plan
 from node_agent.journal import Journal
-from node_agent.model import Instance, SegmentSpec, State
+from node_agent.model import Instance, SegmentSpec, Serve, State
 from node_agent.segment import Segments
 from tests.fakes.node_host import Crash, FakeDaemons, FakeGpus, FakeModels, FakeProcesses, Host
 from tests.strategies_node_agent import segments
 
 Wanted = tuple[SegmentSpec, ...]
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # the journal syncs at every step; disks are slow at it
 
 
 async def _agent(host: Host, folder: Path, wanted: Wanted, turns: int = 6) -> Segments:
@@ -36,13 +37,12 @@ async def _agent(host: Host, folder: Path, wanted: Wanted, turns: int = 6) -> Se
 async def _turn(made: Segments, wanted: Wanted) -> None:
     gpus = {gpu.uuid: gpu for gpu in made.gpus.observe()}
     for uuid, steps in plan.by_gpu(wanted, tuple(made.journal.records.values()), gpus).items():
-        present = frozenset(i.gi for i in gpus[uuid].instances)
         for record in steps.remove:
             with contextlib.suppress(SliceplaneError):
                 await made.remove(record)
         for spec in (*(record.spec for record in steps.keep), *steps.create):
             with contextlib.suppress(SliceplaneError):
-                await made.ensure(spec, present)
+                await made.ensure(spec, gpus[uuid].instances)
 
 
 def _places(host: Host) -> set[tuple[str, int, int]]:
@@ -63,7 +63,7 @@ def _check(host: Host, made: Segments, wanted: Wanted) -> None:
 def test_converges_from_any_crash(first: Wanted, second: Wanted, crash_at: int, in_use: int) -> None:
     """A crash before or after any effect, and instances in use, end in the desired state; nothing is left over
     (dra-driver-nvidia-gpu #1452)."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         host = Host(crash_at=crash_at, in_use=in_use)
         for wanted in (first, second):
             with contextlib.suppress(Crash):
@@ -78,7 +78,7 @@ def test_converges_from_any_crash(first: Wanted, second: Wanted, crash_at: int, 
 def test_twice_is_once_and_neighbours_are_left(first: Wanted, second: Wanted) -> None:
     """What two desired states share keeps its instances and processes; a converged host sees no effect more, not even
     from an agent that starts anew (mig-parted #157, #357)."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         host = Host()
         before = asyncio.run(_agent(host, Path(folder), first)).journal.records
         after = asyncio.run(_agent(host, Path(folder), second)).journal.records
@@ -93,7 +93,7 @@ def test_twice_is_once_and_neighbours_are_left(first: Wanted, second: Wanted) ->
 @given(wanted=segments(gpus=("GPU-0",)), start=st.integers(0, 6))
 def test_hand_made_instances_are_left(wanted: Wanted, start: int) -> None:
     """An instance that this agent did not make is never touched, whatever is wanted in its place or later no more."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         host = Host()
         theirs = Instance(1, start, 1, 1)
         host.instances["GPU-0", 1] = theirs
@@ -146,8 +146,6 @@ async def test_vanished_instance_is_made_again(tmp_path: Path) -> None:
 
 
 def _two() -> tuple[SegmentSpec, SegmentSpec]:
-    from node_agent.model import Serve
-
     digest = f"sha256:{'a' * 64}"
     a = SegmentSpec("a", "GPU-0", 0, 2, 2, "w", digest, Serve.WHOLE, 4, 2, 100)
     return a, replace(a, id="b", start=4)
