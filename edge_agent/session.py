@@ -81,7 +81,7 @@ class TailSession:
                     pauses = backoff.delays(limit_s=2.0)
                 await asyncio.sleep(next(pauses))
         finally:
-            self._close(Reason.TAIL_UNREACHABLE, "the session is closed")
+            self._lose(Reason.TAIL_UNREACHABLE, "the session is closed")
             await channel.close()
 
     async def _once(self, call: Call) -> bool:
@@ -100,7 +100,10 @@ class TailSession:
         finally:
             call.cancel()
         mismatch = error.reason == Reason.DIGEST_MISMATCH
-        self._close(Reason.DIGEST_MISMATCH if mismatch else Reason.TAIL_UNREACHABLE, error.message)
+        fault = Reason.DIGEST_MISMATCH if mismatch else Reason.TAIL_UNREACHABLE
+        if self.fault is not fault:
+            log.warning("no stream to the tail", target=self.target, reason=fault.value, why=error.message)
+        self._lose(fault, error.message)
         return came_about and not mismatch
 
     async def _exchange(self, call: Call) -> None:
@@ -146,9 +149,7 @@ class TailSession:
         if parcel and not parcel.answer.done():
             parcel.answer.set_result(prediction)
 
-    def _close(self, fault: Reason, why: str) -> None:
-        if self.fault is not fault:
-            log.warning("no stream to the tail", target=self.target, reason=fault.value, why=why)
+    def _lose(self, fault: Reason, why: str) -> None:
         self.fault = fault
         self._open.clear()
         lost = [*self._flying.values(), *self._outbox]
