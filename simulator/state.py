@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,10 +32,7 @@ def read(folder: Path) -> list[str]:
 def write(folder: Path, lines: list[str]) -> None:
     """Replaces the state as a whole; the lock must be held."""
     fresh = folder / "host.state.new"
-    with fresh.open("w") as file:
-        file.write("\n".join(lines) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    fresh.write_text("\n".join(lines) + "\n")
     fresh.replace(folder / "host.state")
 
 

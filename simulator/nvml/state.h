@@ -58,7 +58,7 @@ int state_path(char path[PATH_SIZE], const char *file);
 /* Locks the state and reads it. Every success wants one state_close; a failure has unlocked it already. */
 enum state_error state_open(struct state *state);
 
-/* Unlocks; with `changed` writes the state first, atomically (new file, fsync, rename). */
+/* Unlocks; with `changed` writes the state first, atomically (new file, rename). */
 enum state_error state_close(const struct state *state, int changed);
 
 /* Between text and state (state_text.c). */
