@@ -116,7 +116,8 @@ def _on_grid(params: CodecParams, low: float, high: float, form: int) -> npt.NDA
 
 def _values(steps: npt.NDArray[np.generic], low: float, high: float, form: int) -> Floats:
     """The same back as float32; in float64 until the end, so that every machine gets the same bits."""
-    return (low + steps.astype(np.float64) * ((high - low) / _top(form))).astype(np.float32)
+    values = low + steps.astype(np.float64) * ((high - low) / _top(form))
+    return np.where(steps == _top(form), high, values).astype(np.float32)  # an upper end of 0 stays exactly 0
 
 
 def _waste(params: CodecParams, gridded: Floats) -> float:

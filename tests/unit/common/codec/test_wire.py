@@ -44,7 +44,8 @@ def test_quantisation_is_at_most_half_a_step_off(tensor: Floats, level: Level) -
     assert back.shape == tensor.shape
     lo, hi = _ends(payload, tensor)
     step = (hi - lo) / (2**level.bits - 1)
-    rounding = 1e-4 * step + 3e-7 * np.maximum(np.abs(lo), np.abs(hi)) + 1e-30
+    ends = np.maximum(np.abs(lo), np.abs(hi))
+    rounding = 1e-4 * step + 3e-7 * ends + 1e-15 * ends.max(initial=0) + 1e-30
     assert (np.abs(tensor - back) <= step / 2 + rounding).all()
 
 
@@ -127,6 +128,13 @@ def test_values_outside_of_calibrated_ranges_are_clipped() -> None:
     back = decode(encode(tensor, LEVELS["packed-8"], params), ANY)
     assert np.allclose(back[0, 0, :4], [1, 1, -1, 0], atol=0.01)
     assert np.allclose(back[0, 1], 2, atol=0.01)
+
+
+def test_a_range_that_ends_in_zero_ends_there_exactly() -> None:
+    """Zeros beside a channel of large negative values come back as zeros."""
+    tensor = np.zeros((1, 2, 8), np.float32)
+    tensor[0, 0, 0] = -8161
+    assert not decode(encode(tensor, LEVELS["packed-8"]), ANY)[0, 1].any()
 
 
 def test_ranges_are_measured_over_finite_values_only() -> None:
