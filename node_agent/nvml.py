@@ -30,7 +30,8 @@ class Nvml:
         self._known: dict[int, Gpu] = {}  # by index, as last seen, for when it is lost
         self._devices: dict[str, Any] = {}  # looking one up can take seconds on a busy host
         self._profiles: dict[str, tuple[MigProfile, ...]] = {}
-        self._xids: dict[str, int] = {}  # by UUID; only a restart of the agent, after the reset, clears one
+        self._xids: dict[str, int] = {}  # by UUID; a GPU that was lost and is back has been reset, which clears it
+        self._lost: set[int] = set()
         self._closing = threading.Event()
         self._glances = Glances(self._gpu)
         try:
@@ -111,8 +112,13 @@ class Nvml:
             device = nvml.nvmlDeviceGetHandleByIndex(index)
             seen = self._known[index] = self._look(device, index)
         except nvml.NVMLError as error:
-            known = self._known.get(index, blank)
-            return known.ill(Fault.LOST, f"NVML cannot talk to it ({error}): reset or replace it")
+            self._lost.add(index)
+            return self._known.get(index, blank).ill(
+                Fault.LOST, f"NVML cannot talk to it ({error}): reset or replace it"
+            )
+        if index in self._lost:
+            self._lost.discard(index)
+            self._xids.pop(seen.uuid, None)
         if xid := self._xids.get(seen.uuid):
             return seen.ill(Fault.XID, f"it had XID error {xid}: reset or replace it, then restart the agent")
         return seen
