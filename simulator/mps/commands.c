@@ -38,6 +38,7 @@ static pid_t fork_server(void) {
     if (pid != 0) return pid;
     sigset_t none;
     sigemptyset(&none);
+    for (int fd = 3; fd < 256; fd++) close(fd); /* the lock and the sockets are the daemon's */
     signal(SIGTERM, SIG_DFL);
     sigprocmask(SIG_SETMASK, &none, NULL);
     prctl(PR_SET_NAME, "mps-server");
