@@ -130,6 +130,7 @@ async def _running(turns: Turns) -> AsyncIterator[asyncio.Task[None]]:
     try:
         yield task
     finally:
+        turns.stopping = True
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task

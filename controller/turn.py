@@ -49,9 +49,10 @@ class Turns:
     now: Callable[[], datetime] = utc_now
     observe: Observe = lambda _outcome, _seconds: None
     leading_since: datetime | None = None
+    stopping: bool = False
 
     async def run(self) -> None:
-        """Runs until it is cancelled."""
+        """Runs until it is cancelled; a cancellation that a database driver swallows is made good by `stopping`."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._campaign())
             tasks.create_task(self._loop())
@@ -83,7 +84,7 @@ class Turns:
 
     async def _loop(self) -> None:
         conflicts = 0
-        while True:
+        while not self.stopping:
             ticket = self.wakeups.ticket()
             outcome = await self._guarded()
             conflicts = conflicts + 1 if outcome == "conflict" else 0
@@ -113,7 +114,7 @@ class Turns:
         return outcome
 
     async def _campaign(self) -> None:
-        while True:
+        while not self.stopping:
             await self.leader.hold()
             self.leading_since = self.now()
             log.info("leading", epoch=self.leader.epoch)
@@ -125,7 +126,7 @@ class Turns:
 
     async def _lost(self) -> None:
         """Returns once we lead no more."""
-        while True:
+        while not self.stopping:
             await asyncio.sleep(CONFIRM_S)
             if not await self.leader.confirm():
                 return

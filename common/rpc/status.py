@@ -53,7 +53,8 @@ def _details(error: SliceplaneError) -> list[Message]:
 
 def to_status(error: SliceplaneError) -> status_pb2.Status:
     """The rich status of `error`: code, message and google.rpc details."""
-    status = status_pb2.Status(code=CODES[type(error)], message=error.message)
+    code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    status = status_pb2.Status(code=code, message=error.message)
     for detail in _details(error):
         status.details.add().Pack(detail)
     return status

@@ -34,12 +34,14 @@ class ClassCovers:
 def class_covers(throughput: Floats, rates: Floats, shapes: GpuShapes, most_each: int | None = None) -> ClassCovers:
     """The covers of all the rates; `throughput` (sizes,) is 0 where the class has no such size.
 
-    With `most_each`, only covers of so many instances a size at most, which must suffice for every rate.
+    With `most_each`, all covers of so many instances a size at most, which must suffice for every rate.
     """
     give = _least_given_up(throughput, shapes)
     counts = _enumerate(throughput, give, float(rates.max()), most_each)
     covers = _sorted(counts, throughput, give)
     first = _first_covers(covers, throughput, rates)
+    if most_each is not None:
+        return ClassCovers(covers.counts, covers.throughput, covers.spare, first)
     return _worthwhile(covers, first, rates)
 
 

@@ -38,11 +38,7 @@ class Demands:
     weight: Ints  # (covers,): services whose first cover this is
     proving: Ints  # (covers,): the same without the peeled ones, whose covers are a choice of all
     fluid: tuple[tuple[Floats, float], ...]  # (throughput (sizes,), sum of rates) of the peeled ones, by class
-
-    @property
-    def complete(self) -> bool:
-        """Whether every service's covers are all that are worthwhile."""
-        return not self.fluid
+    high: Ints  # the peeled ones' indices: their covers are not all that are worthwhile
 
 
 def demands(servable: Servable, shapes: GpuShapes) -> Demands:
@@ -59,16 +55,16 @@ def demands(servable: Servable, shapes: GpuShapes) -> Demands:
     most_covers = min(MOST_COVERS, MOST_COVERS_IN_ALL // max(len(classes), 1))
     for members, found, throughput in classes:
         rates = np.array([services[at].rate for at in members])
-        high = rates > most_rate(throughput, shapes, most_covers)
-        for those, is_high in ((members[~high], False), (members[high], True)):
+        above = rates > most_rate(throughput, shapes, most_covers)
+        for those, is_high in ((members[~above], False), (members[above], True)):
             if not len(those):
                 continue
             if is_high:
-                fluid.append((throughput, float(rates[high].sum())))
+                fluid.append((throughput, float(rates[above].sum())))
                 rest = _peel(those, services, found, shapes, peeled)
                 block = class_covers(throughput, rest, shapes, REST_EACH)
             else:
-                block = class_covers(throughput, rates[~high], shapes)
+                block = class_covers(throughput, rates[~above], shapes)
             first[those] = begin + block.first
             begin += len(block.throughput)
             blocks.append(block)
@@ -76,7 +72,8 @@ def demands(servable: Servable, shapes: GpuShapes) -> Demands:
     covers = joined(blocks)
     weight = np.bincount(first, minlength=begin)
     proving = weight * np.array(proves)[covers.of_class]
-    return Demands(shapes, covers, services, triplets, first, peeled, weight, proving, tuple(fluid))
+    high = np.flatnonzero(proving[first] == 0)
+    return Demands(shapes, covers, services, triplets, first, peeled, weight, proving, tuple(fluid), high)
 
 
 def _classes(triplets: Sequence[Triplets], shapes: GpuShapes) -> Iterator[tuple[Ints, Triplets, Floats]]:

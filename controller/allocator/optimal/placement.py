@@ -3,12 +3,10 @@
 from collections import deque
 from collections.abc import Iterator
 
-import numpy as np
-
 from controller.allocator.demand_matching import as_segment
 from controller.allocator.optimal.demands import Demands
 from controller.allocator.optimal.layouts import GpuShapes, Ints
-from controller.allocator.optimal.packing import Packing
+from controller.allocator.optimal.programme import Packing
 from controller.allocator.types import Placed, Segment
 
 
@@ -57,8 +55,11 @@ def _counts(demands: Demands, packing: Packing) -> Iterator[list[int]]:
     covers: dict[int, deque[int]] = {}
     for first, cover, weight in zip(lots.first.tolist(), lots.cover.tolist(), lots.weight.tolist(), strict=True):
         covers.setdefault(first, deque()).extend([cover] * weight)
-    use = np.array([covers[first].popleft() for first in demands.first.tolist()], dtype=np.int64)
-    yield from (demands.covers.counts[use] + demands.peeled).tolist()
+    for service, first in enumerate(demands.first.tolist()):
+        if service in packing.direct:
+            yield packing.direct[service].tolist()
+        else:
+            yield (demands.covers.counts[covers[first].popleft()] + demands.peeled[service]).tolist()
 
 
 def _renumbered(found: list[Placed]) -> tuple[Placed, ...]:
