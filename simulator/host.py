@@ -70,24 +70,24 @@ def _gpu(index: int, product: str, mig: bool, seed: str) -> str:
     )
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, build: Path = BUILD) -> dict[str, str]:
     """The environment, over this process's, of a process on that host: where it finds NVML, MPS and Triton.
 
     FileNotFoundError if the simulator is not built. Set it before the process starts: the loader reads it only then.
     """
-    _library()
-    paths = {"PATH": str(BUILD / "bin"), "LD_LIBRARY_PATH": str(BUILD / "lib")}
+    _library(build)
+    paths = {"PATH": str(build / "bin"), "LD_LIBRARY_PATH": str(build / "lib")}
     joined = {name: os.pathsep.join(filter(None, (first, os.environ.get(name)))) for name, first in paths.items()}
     return {**joined, "SLICEPLANE_SIM_STATE": str(folder.resolve())}
 
 
 def load_library() -> None:
     """Makes this very process find the simulated NVML: loaded by its path, it is found by its name afterwards."""
-    ctypes.CDLL(str(_library()))
+    ctypes.CDLL(str(_library(BUILD)))
 
 
-def _library() -> Path:
-    library = BUILD / "lib" / "libnvidia-ml.so.1"
+def _library(build: Path) -> Path:
+    library = build / "lib" / "libnvidia-ml.so.1"
     if not library.exists():
         raise FileNotFoundError(f"the simulated host is not built ({library} is missing): say make install")
     return library
