@@ -12,11 +12,8 @@ from edge_agent.compute import NORMAL, Compute
 from edge_agent.encode import Encoded
 from edge_agent.model import Frame, Mode, Reason, Tensors, Timing
 from edge_agent.serving import Serving
-from edge_agent.session import Parcel, StreamBroken, TailSession
+from edge_agent.session import REOPEN_S, Parcel, StreamBroken, TailSession
 from protos.sliceplane.tail.v1 import tail_pb2
-
-REOPEN_S = 0.5
-"""How long a frame waits for a new stream; a tail that drains has a successor by then."""
 
 _REASONS = {
     tail_pb2.FRAME_ERROR_DEADLINE_EXCEEDED: Reason.DEADLINE,
@@ -88,11 +85,11 @@ async def _open(run: Run) -> TailSession:
         raise SplitError(Reason.NO_ASSIGNMENT, "there is no tail any more")
     if session.fault:
         run.trouble = run.trouble or session.fault
-        left = max(0.0, run.frame.deadline_at - run.now())
+        left, patient = max(0.0, run.frame.deadline_at - run.now()), run.mode is Mode.SPLIT
         try:
-            async with asyncio.timeout(left if run.mode is Mode.SPLIT else min(left, REOPEN_S)):
-                await session.opened()
-        except TimeoutError as error:
+            async with asyncio.timeout(left if patient else min(left, REOPEN_S)):
+                await session.opened(patient=patient)
+        except (TimeoutError, StreamBroken) as error:
             raise SplitError(run.trouble, "no stream to the tail came about in time") from error
     return session
 

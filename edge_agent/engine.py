@@ -52,7 +52,7 @@ class Engine:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     def _link(self, serving: Serving) -> Link:
-        barred = serving.session.fault if serving.session else Reason.NO_ASSIGNMENT
+        barred = serving.session.barred if serving.session else Reason.NO_ASSIGNMENT
         return Link(barred, self._trust, serving.split_s, serving.local_s)
 
     def _set_trust(self, trust: Trust) -> None:

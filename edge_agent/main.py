@@ -83,13 +83,14 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     if settings.metrics_listen:
         _expose(settings.metrics_listen, parts.agent)
     server = await _listening(parts) if settings.listen else None
-    jobs: list[Coroutine[Any, Any, None]] = [_until(stop), *(await _following(parts))]
-    if settings.input_dir:
-        jobs.append(_answer_folder(parts, spec))
-    if server:
-        jobs.append(_mark_ready(server, parts.agent))
-    tasks = [asyncio.create_task(job) for job in jobs]
+    tasks: list[asyncio.Task[None]] = []
     try:
+        jobs = [_until(stop), *(await _following(parts))]
+        if settings.input_dir:
+            jobs.append(_answer_folder(parts, spec))
+        if server:
+            jobs.append(_mark_ready(server, parts.agent))
+        tasks = [asyncio.create_task(job) for job in jobs]
         await _first_end(tasks)
     finally:
         await _close(parts, server, tasks)

@@ -18,6 +18,10 @@ from edge_agent.model import Reason
 from protos.sliceplane.tail.v1 import tail_pb2, tail_pb2_grpc
 
 CONNECT_S = 5.0
+LASTED_S = 1.0
+REOPEN_S = 0.5
+"""How long frames wait for the next stream."""
+
 MAX_MESSAGE_BYTES = 64 << 20
 """The largest answer that is taken; a whole segmentation map may be larger than the activation it came from."""
 
@@ -45,7 +49,8 @@ class Parcel:
 class TailSession:
     """A stream for one bundle's cut to the tail at `target` ("xds:///NAME" or "host:port").
 
-    `run()` keeps it open until cancelled. `fault` says why there is no stream, None while there is one.
+    `run()` keeps it open until cancelled. `fault` says why there is no stream, None while there is one. `barred` is
+    the same, but None also for a moment after a stream ended: a tail that drains has a successor at once.
     """
 
     def __init__(self, target: str, digest: str, cut_id: str) -> None:
@@ -55,9 +60,15 @@ class TailSession:
         self._digest, self._cut_id = digest, cut_id
         self._outbox: deque[Parcel] = deque()
         self._wake = asyncio.Event()
-        self._open = asyncio.Event()
+        self._change = asyncio.Event()
+        self._reopening_until = 0.0
         self._flying: dict[int, Parcel] = {}
         self._sequence = 0
+
+    @property
+    def barred(self) -> Reason | None:
+        """Why frames had better not wait for a stream, if so."""
+        return None if time.monotonic() < self._reopening_until else self.fault
 
     async def send(self, parcel: Parcel) -> tail_pb2.Prediction:
         """The tail's answer. Raises StreamBroken. A waiter that goes away before it is sent takes it back."""
@@ -67,19 +78,25 @@ class TailSession:
         self._wake.set()
         return await parcel.answer
 
-    async def opened(self) -> None:
-        """Waits until there is a stream."""
-        await self._open.wait()
+    async def opened(self, *, patient: bool = True) -> None:
+        """Waits until there is a stream. Unless `patient`, raises StreamBroken once a try to open one fails."""
+        while self.fault:
+            if not patient and self.barred:
+                raise StreamBroken("no stream to the tail came about", reason=self.fault.value)
+            await self._change.wait()
 
     async def run(self) -> None:
-        """Keeps a stream open; between two tries it waits, longer each time that none came about."""
+        """Keeps a stream open: anew at once after one that lasted, else after a while, longer each time."""
         channel = aio_channel(self.target, max_message_bytes=MAX_MESSAGE_BYTES)
         try:
             pauses = backoff.delays(limit_s=2.0)
             while True:
-                if await self._once(tail_pb2_grpc.TailServiceStub(channel).Infer()):
+                begun = time.monotonic()
+                came_about = await self._once(tail_pb2_grpc.TailServiceStub(channel).Infer())
+                if came_about:
                     pauses = backoff.delays(limit_s=2.0)
-                await asyncio.sleep(next(pauses))
+                if not came_about or time.monotonic() - begun < LASTED_S:
+                    await asyncio.sleep(next(pauses))
         finally:
             self._lose(Reason.TAIL_UNREACHABLE, "the session is closed")
             await channel.close()
@@ -103,14 +120,16 @@ class TailSession:
         fault = Reason.DIGEST_MISMATCH if mismatch else Reason.TAIL_UNREACHABLE
         if self.fault is not fault:
             log.warning("no stream to the tail", target=self.target, reason=fault.value, why=error.message)
+        reopens = came_about and not mismatch
+        self._reopening_until = time.monotonic() + REOPEN_S if reopens else 0.0
         self._lose(fault, error.message)
-        return came_about and not mismatch
+        return reopens
 
     async def _exchange(self, call: Call) -> None:
         """Sends and receives until the stream ends; raises its AioRpcError, if it has one."""
         if not call.done():
             self.fault, self._sequence = None, 0
-            self._open.set()
+            self._changed()
             log.info("stream to the tail is open", target=self.target)
         writer = asyncio.create_task(self._write(call))
         try:
@@ -151,10 +170,14 @@ class TailSession:
 
     def _lose(self, fault: Reason, why: str) -> None:
         self.fault = fault
-        self._open.clear()
+        self._changed()
         lost = [*self._flying.values(), *self._outbox]
         self._flying.clear()
         self._outbox.clear()
         for parcel in lost:
             if not parcel.answer.done():
                 parcel.answer.set_exception(StreamBroken(f"the stream broke: {why}", reason=fault.value))
+
+    def _changed(self) -> None:
+        change, self._change = self._change, asyncio.Event()
+        change.set()
