@@ -142,13 +142,24 @@ class Covers:
     starts: Ints  # (classes + 1,): where each class begins
 
 
-def joined(classes: Sequence[ClassCovers]) -> Covers:
+def joined(classes: Sequence[ClassCovers], sizes: int) -> Covers:
     """The classes' covers end to end; a class's `first` indices move up by its start."""
     lengths = [len(one.throughput) for one in classes]
     return Covers(
-        counts=np.concatenate([one.counts for one in classes]),
-        throughput=np.concatenate([one.throughput for one in classes]),
-        spare=np.concatenate([one.spare for one in classes]),
+        counts=np.concatenate([np.zeros((0, sizes), dtype=np.int64), *(one.counts for one in classes)]),
+        throughput=np.concatenate([np.zeros(0), *(one.throughput for one in classes)]),
+        spare=np.concatenate([np.zeros(0), *(one.spare for one in classes)]),
         of_class=np.repeat(np.arange(len(classes)), lengths),
         starts=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
+    )
+
+
+def appended(covers: Covers, more: Covers) -> Covers:
+    """The classes of both, the second ones numbered on."""
+    return Covers(
+        counts=np.concatenate([covers.counts, more.counts]),
+        throughput=np.concatenate([covers.throughput, more.throughput]),
+        spare=np.concatenate([covers.spare, more.spare]),
+        of_class=np.concatenate([covers.of_class, more.of_class + len(covers.starts) - 1]),
+        starts=np.concatenate([covers.starts, more.starts[1:] + covers.starts[-1]]),
     )

@@ -12,7 +12,7 @@ from controller.allocator.optimal.swaps import Group, Lots, groups, near_pairs, 
 
 NEARLY_FREE = UNIT // 256  # extra of the swaps that large fleets are steered by
 STEERINGS = 4
-BUDGETS = (120, 1000)  # swaps to choose among, until the bound is reached
+BUDGETS = ((150, 3), (800, 8))  # swaps to choose among, and of one service, until the bound is reached
 NODES = 100
 
 
@@ -22,10 +22,10 @@ def pack(demands: Demands, priced: Priced, expired: Expired) -> Packing | None:
     if best is None:
         return None
     best = _steer(demands, priced, best, expired)
-    for budget in BUDGETS:
+    for columns, ways in BUDGETS:
         if best.proven or expired():
             return best
-        best = _swap_some(demands, priced, best, budget, expired)
+        best = _swap_some(demands, priced, best, (columns, ways), expired)
     return best if best.proven else prove(demands, priced, best, expired)
 
 
@@ -43,10 +43,12 @@ def _steer(demands: Demands, priced: Priced, best: Packing, expired: Expired) ->
     return best
 
 
-def _swap_some(demands: Demands, priced: Priced, best: Packing, budget: int, expired: Expired) -> Packing:
-    """The cheapest swaps, all ways of a service at once."""
-    most_extra = min(max(best.total * UNIT - priced.value, UNIT // 8), UNIT)
-    chosen = within(groups(best.lots, near_pairs(demands, best.lots, priced.prices, most_extra)), budget)
+def _swap_some(demands: Demands, priced: Priced, best: Packing, budget: tuple[int, int], expired: Expired) -> Packing:
+    """The cheapest swaps, several ways of a service at once."""
+    columns, ways = budget
+    most_extra = min(max(best.total * UNIT - priced.value, UNIT // 8), UNIT // 4)
+    pairs = near_pairs(demands, best.lots, priced.prices, most_extra)
+    chosen = within(groups(best.lots, pairs, ways), columns)
     found = _solve(demands, best.lots, chosen, best.lower, Effort(expired, NODES, target=best.lower + 0.5))
     return found if found and found.total < best.total else best
 

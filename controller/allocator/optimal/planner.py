@@ -13,8 +13,10 @@ from controller.allocator.configuration import Servable, configure, refuse_repea
 from controller.allocator.optimal.demands import demands
 from controller.allocator.optimal.layouts import gpu_shapes
 from controller.allocator.optimal.packing import pack
+from controller.allocator.optimal.peeling import peeled
 from controller.allocator.optimal.placement import placed
 from controller.allocator.optimal.prices import best_prices
+from controller.allocator.optimal.pricing import price
 from controller.allocator.planner import gpus_of, pack_servable, short_of_gpus
 from controller.allocator.types import Options, Placed, Plan, ProfileTable, Service
 
@@ -66,6 +68,9 @@ def _pack(servable: Servable, options: Options, expired: Callable[[], bool]) -> 
         return tuple(pack_servable(servable, options)), lower_bound(servable.values(), options.geometry)
     demand = demands(servable, gpu_shapes(options.geometry))
     priced = best_prices(demand, expired).best
+    if demand.high:
+        demand = peeled(demand, priced)
+        priced = price(demand, priced.prices)
     packing = pack(demand, priced, expired)
     if packing is None:
         return tuple(pack_servable(servable, options)), priced.bound

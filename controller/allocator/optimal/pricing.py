@@ -47,8 +47,8 @@ def price(demands: Demands, prices: Ints) -> Priced:
     cheapest = _cheapest_from(cost, covers.of_class)
     value = int((demands.proving * cost[cheapest]).sum())
     used = (np.bincount(cheapest, weights=demands.proving, minlength=len(cost)) @ covers.counts).astype(np.float64)
-    for throughput, rate in demands.fluid:
-        worth, instances = _fluid(throughput, rate, prices)
+    for one in demands.high:
+        worth, instances = _fluid(one.throughput, one.rate, prices)
         value += worth
         used += instances
     return Priced(prices, value, used, cheapest)
@@ -59,6 +59,8 @@ def _cheapest_from(cost: Ints, of_class: Ints) -> Ints:
 
     Each class is lifted above all earlier ones, so the minimum never comes from a later class.
     """
+    if not len(cost):
+        return of_class
     lifted = (cost + of_class * (int(cost.max()) + 1))[::-1]
     least = np.minimum.accumulate(lifted)
     new = np.concatenate([[True], least[1:] < least[:-1]])

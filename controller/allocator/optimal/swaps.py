@@ -80,9 +80,12 @@ def _of_class(
     return rows[row], columns[column]
 
 
-def groups(lots: Lots, pairs: Pairs) -> list[Group]:
-    """All of them, from the least extra on, larger ones first."""
+def groups(lots: Lots, pairs: Pairs, most_ways: int | None = None) -> list[Group]:
+    """All of them, from the least extra on, larger ones first; of each lot's ways only so many, the cheapest."""
     order = np.lexsort((pairs.extra, pairs.lot))
+    if most_ways is not None:
+        begins = np.searchsorted(pairs.lot[order], pairs.lot[order])
+        order = order[np.arange(len(order)) - begins < most_ways]
     bounds = np.flatnonzero(np.diff(pairs.lot[order])) + 1
     merged: dict[bytes, list[Ints]] = {}
     for ways in np.split(order, bounds) if len(order) else []:
