@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 import yaml
+from PIL import Image
 
 from bench.demo import labels, ocr
 from bench.demo.gateway import LEVELS, WORKLOAD, Gateway, read
-from bench.demo.measure import write
+from bench.demo.measure import session, write
 from bench.demo.serve import document
 from bench.demo.world import GPUS_PER_HOST, HOSTS, World
 from common.bundle import Bundle
 
 FRAMES = 24
+CALIBRATION = 128
 DEFAULT = "rans-8"
 
 
@@ -51,7 +53,10 @@ def _cut(world: World) -> Path:
     fewest = min(cut["raw_bytes"] for cut in listed if cut["raw_bytes"])
     cut = [cut for cut in listed if cut["raw_bytes"] == fewest][-1]
     samples, bundle = folder / "calibration.npz", folder / "recognition.bundle"
-    np.savez(samples, image=np.concatenate([ocr.recognition_input(labels.render(5000 + i).image) for i in range(32)]))
+    np.savez(
+        samples,
+        image=np.concatenate([ocr.recognition_input(labels.render(5000 + i).image) for i in range(CALIBRATION)]),
+    )
     flags = (f"--at={cut['index']}", f"--calibrate={samples}", f"--level={DEFAULT}", f"--output={bundle}")
     _slicer(world, "cut", str(model), *flags)
     world.show.say(f"{len(listed)} valid cuts; cut {cut['id']}: {'×'.join(map(str, cut['shape']))}, {fewest} bytes raw")
@@ -79,7 +84,7 @@ def _apply_tail(world: World, bundle: Path) -> None:
 def _texts(results: list[dict[str, Any]]) -> dict[str, str]:
     alphabet = ocr.characters()
     outputs = {r["frame"]: {o["name"]: o for o in r["outputs"]} for r in results}
-    return {frame: ocr.decode(np.array(o["classes"]["data"]), alphabet) for frame, o in outputs.items() if o}
+    return {frame: ocr.decode(np.array(o["classes"]["data"]), alphabet).strip() for frame, o in outputs.items() if o}
 
 
 def _row(name: str, results: list[dict[str, Any]], whole: dict[str, str]) -> tuple[str, ...]:
@@ -102,9 +107,9 @@ def _compare(
     local = _row("local, whole model", read(gateway.folder / "local.jsonl"), whole)
     uploads = gateway.upload("recognition", world.samples("recognition"), 8)
     frame = ocr.recognition_input(labels.render(1000).image)
-    jpeg = float(np.mean([_jpeg(1000 + i) for i in range(FRAMES)]))
+    jpeg, survived = _jpeg(world, whole)
     raw = ("raw upload, uint8", f"{frame.nbytes:,}", *(f"{np.percentile(uploads, q):.1f}" for q in (50, 95)), "-")
-    photo = ("JPEG, quality 90", f"{jpeg:,.0f}", "-", "-", "-")
+    photo = ("JPEG, quality 90", f"{jpeg:,.0f}", "-", "-", f"{100 * survived:.0f} %")
     columns = ("", "bytes a frame", "p50 ms", "p95 ms", "text as whole model")
     show.table("", columns, [local, raw, photo, *rows])
     show.say("the device runs on a full core of this machine, so its local model is as fast as one core allows")
@@ -114,17 +119,23 @@ def _compare(
     show.promise(f"activations at {DEFAULT} are smaller than the JPEG", bool(0 < size < jpeg), figure)
     faster = f"p50 {p50:.0f} ms against {np.median(uploads):.0f} ms: {np.median(uploads) / p50:.1f}×"
     show.promise("the split beats the raw upload on this link", bool(p50 < np.median(uploads)), faster)
-    lossless = sum(_texts(found["raw"]).get(f) == text for f, text in whole.items())
-    show.promise(
-        "head and tail agree with the whole model", lossless == FRAMES, f"{lossless} of {FRAMES} texts, lossless"
-    )
+    for level, least in (("raw", FRAMES), (DEFAULT, 0.95 * FRAMES)):
+        same = sum(_texts(found[level]).get(f) == text for f, text in whole.items())
+        figure = f"{same} of {FRAMES} texts"
+        show.promise(f"head and tail at level {level} read what the whole model reads", same >= least, figure)
 
 
-def _jpeg(seed: int) -> int:
-    """Bytes of the label itself, scaled to the model's height, without the padding."""
-    image, out = labels.render(seed).image, io.BytesIO()
-    image.resize((round(image.width * 48 / image.height), 48)).save(out, "JPEG", quality=90)
-    return len(out.getvalue())
+def _jpeg(world: World, whole: dict[str, str]) -> tuple[float, float]:
+    """Mean bytes of the labels as JPEGs of quality 90, without padding, and the share of texts that survive it."""
+    runtime, alphabet = session(world.models["recognition"], 1), ocr.characters()
+    sizes, same = [], 0
+    for number, text in enumerate(whole[frame] for frame in sorted(whole)):
+        image, out = labels.render(1000 + number).image, io.BytesIO()
+        image.resize((round(image.width * 48 / image.height), 48)).save(out, "JPEG", quality=90)
+        sizes.append(len(out.getvalue()))
+        frame = ocr.recognition_input(Image.open(out))
+        same += ocr.decode(runtime.run(["classes"], {"image": frame})[0][0], alphabet).strip() == text
+    return float(np.mean(sizes)), same / len(whole)
 
 
 def stop_tail(world: World) -> None:
