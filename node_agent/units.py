@@ -70,10 +70,10 @@ class Units:
 
     async def clear(self, folder: Path, records: Collection[Record] = ()) -> None:
         """Ends, at once, what else was started for segments under `folder`; not what `records` know."""
-        homes = {record.spec.id: folder / record.spec.id for record in records}
-        known = [p for record in records for unit in record.units for p in (unit.triton, unit.tail)]
-        known += [mps.running(home) for home in homes.values()]
-        spare = {process.pid for process in known if process and processes.alive(process)}
+        # A daemon may have been started and not yet written down: its pid file knows it.
+        daemons = [mps.running(folder / record.spec.id) for record in records]
+        known = [p for r in records for unit in r.units for p in (unit.triton, unit.tail, r.mps)]
+        spare = {process.pid for process in (*known, *daemons) if process and processes.alive(process)}
         strays = await asyncio.to_thread(processes.ours, folder, spare)
         for stray in strays:
             log.warning("ending a process that nobody knows any more", pid=stray.pid)
@@ -101,6 +101,8 @@ class Units:
         unit, key = record.units[index], (record.spec.id, f"triton-{index}")
         if not self._wants_start(key, unit.triton):
             return record
+        if unit.triton:  # what it had started may outlive it, and hold its ports
+            await self.clear(home, (record,))
         if not all(self.ports.free(port) for port in (unit.http_port, unit.grpc_port, unit.metrics_port)):
             # Somebody else took a port meanwhile. The tail was told the old one, so it starts anew as well.
             await processes.end(unit.tail, self.drain_s + MARGIN_S)

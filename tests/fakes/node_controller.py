@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+from common.errors import NotFound
 from common.rpc.server import Server, add, build
 from protos.sliceplane.model.v1 import model_pb2, model_pb2_grpc
 from protos.sliceplane.node.v1 import node_pb2, node_pb2_grpc
@@ -54,9 +55,7 @@ class _Links(node_pb2_grpc.NodeLinkServiceServicer):
     def __init__(self, controller: NodeController) -> None:
         self.controller = controller
 
-    async def Connect(  # type: ignore[override]  # the generated base is typed for blocking servers
-        self, request_iterator: Any, context: Any
-    ) -> AsyncIterator[node_pb2.ConnectResponse]:
+    async def Connect(self, request_iterator: Any, context: Any) -> AsyncIterator[node_pb2.ConnectResponse]:
         """One agent's link."""
         controller = self.controller
         reader = asyncio.create_task(self._read(request_iterator))
@@ -83,10 +82,10 @@ class _Downloads(model_pb2_grpc.ModelServiceServicer):
     def __init__(self, files: dict[str, bytes]) -> None:
         self.files = files
 
-    async def DownloadModel(  # type: ignore[override]  # as above
-        self, request: Any, context: Any
-    ) -> AsyncIterator[model_pb2.DownloadModelResponse]:
+    async def DownloadModel(self, request: Any, context: Any) -> AsyncIterator[model_pb2.DownloadModelResponse]:
         """The file of a digest in one chunk."""
+        if request.digest not in self.files:
+            raise NotFound("model version", request.digest)
         content = self.files[request.digest]
         yield model_pb2.DownloadModelResponse(chunk=content[request.offset :], digest=request.digest)
 
