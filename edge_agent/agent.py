@@ -36,10 +36,21 @@ class Item:
 
 
 class Agent:
-    """Runs one bundle at a time. `level` "": the bundle's default; `threads` 0: as many as there are cores."""
+    """Runs one bundle at a time.
+
+    `level` "": the bundle's default; `threads` 0: as many as there are cores; `dial`: whether tails are used at all.
+    """
 
     def __init__(
-        self, engine: Engine, store: BundleStore, fetch: Fetch, *, level: str, threads: int, deadline_s: float
+        self,
+        engine: Engine,
+        store: BundleStore,
+        fetch: Fetch,
+        *,
+        level: str,
+        threads: int,
+        deadline_s: float,
+        dial: bool = True,
     ) -> None:
         self.stats = Stats()
         self.serving: Serving | None = None
@@ -47,6 +58,7 @@ class Agent:
         self.trouble = "no bundle has been assigned yet"
         self._engine, self._store, self._fetch = engine, store, fetch
         self._level, self._threads, self._deadline_s = level, threads, deadline_s
+        self._dial = dial
         self._wanted: Assignment | None = None
         self._change = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -113,7 +125,7 @@ class Agent:
             return True
         try:
             if self.serving and self.serving.digest == wanted.bundle_digest:
-                await self.serving.connect(wanted.target)
+                await self.serving.connect(wanted.target if self._dial else "")
             else:
                 await self._switch(await self._store.ensure(wanted.bundle_digest, self._fetch), wanted.target)
         except SliceplaneError as error:
@@ -126,7 +138,7 @@ class Agent:
     async def _switch(self, path: Path, target: str) -> None:
         """Makes the bundle ready beside the one that runs, then puts it in its place."""
         fresh = await asyncio.to_thread(_prepared, path, self._level, self._threads)
-        await fresh.connect(target)
+        await fresh.connect(target if self._dial else "")
         old, self.serving = self.serving, fresh
         self._engine.forget()
         self.ready.set()

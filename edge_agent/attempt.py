@@ -15,6 +15,9 @@ from edge_agent.serving import Serving
 from edge_agent.session import REOPEN_S, Parcel, StreamBroken, TailSession
 from protos.sliceplane.tail.v1 import tail_pb2
 
+LATE_S = 5.0
+"""How long after its deadline a frame's answer is still waited for, to learn how slow the tail is."""
+
 _REASONS = {
     tail_pb2.FRAME_ERROR_DEADLINE_EXCEEDED: Reason.DEADLINE,
     tail_pb2.FRAME_ERROR_UNAVAILABLE: Reason.TAIL_UNREACHABLE,
@@ -52,7 +55,10 @@ async def attempt(run: Run) -> Tensors:
         session = await _open(run)
         parcel = Parcel(encoded.codec, encoded.shape, encoded.payload, run.frame.deadline_at, asyncio.Future())
         try:
-            prediction = await session.send(parcel)
+            async with asyncio.timeout(run.frame.deadline_at - run.now() + LATE_S):
+                prediction = await session.send(parcel)
+        except TimeoutError as error:
+            raise SplitError(Reason.DEADLINE, "the tail never answered") from error
         except StreamBroken as error:
             again = run.trouble is None or run.mode is Mode.SPLIT
             mismatch = error.reason == Reason.DIGEST_MISMATCH

@@ -115,6 +115,7 @@ def _wired(settings: Settings) -> Process:
         level=settings.level,
         threads=settings.threads,
         deadline_s=settings.deadline_ms / 1000,
+        dial=settings.mode != Mode.LOCAL,
     )
     if settings.bundle is None:
         links.append(_link(settings, agent))

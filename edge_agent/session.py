@@ -36,7 +36,10 @@ class StreamBroken(Unavailable):
 
 @dataclass(slots=True)
 class Parcel:
-    """One encoded activation on its way; `answer` gets the prediction or StreamBroken; `sent_at` 0: not yet."""
+    """One encoded activation on its way; `answer` gets the prediction or StreamBroken; `sent_at` 0: not yet.
+
+    `sequence`: its number in the stream, once it is sent.
+    """
 
     codec: int
     shape: tuple[int, ...]
@@ -44,6 +47,7 @@ class Parcel:
     give_up_at: float
     answer: asyncio.Future[tail_pb2.Prediction]
     sent_at: float = 0.0
+    sequence: int = 0
 
 
 class TailSession:
@@ -76,7 +80,11 @@ class TailSession:
             raise StreamBroken("there is no stream to the tail", reason=self.fault.value)
         self._outbox.append(parcel)
         self._wake.set()
-        return await parcel.answer
+        try:
+            return await parcel.answer
+        finally:
+            if self._flying.get(parcel.sequence) is parcel:
+                del self._flying[parcel.sequence]
 
     async def opened(self, *, patient: bool = True) -> None:
         """Waits until there is a stream. Unless `patient`, raises StreamBroken once a try to open one fails."""
@@ -152,7 +160,7 @@ class TailSession:
     def _message(self, parcel: Parcel) -> tail_pb2.Activation:
         self._sequence += 1
         self._flying[self._sequence] = parcel
-        parcel.sent_at = time.monotonic()
+        parcel.sent_at, parcel.sequence = time.monotonic(), self._sequence
         return tail_pb2.Activation(
             sequence=self._sequence,
             bundle_digest=self._digest if self._sequence == 1 else "",

@@ -40,13 +40,15 @@ class Folder:
     async def items(self) -> AsyncIterator[Item]:
         """One item per file."""
         while True:
+            begun = time.monotonic()
             names, unsettled = await asyncio.to_thread(self._scan)
+            took_s = time.monotonic() - begun
             for name in names:
                 self.done.add(name)
                 yield self._item(name)
             if self.once and not unsettled:
                 return
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(max(POLL_S, 10 * took_s))  # a full folder must not take the processor
 
     def _scan(self) -> tuple[list[str], bool]:
         """New files that are complete, by name; and whether there are others."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -275,3 +277,50 @@ async def test_stops_after_the_answers_under_way(tail: TailProcess, small: Cut, 
         await until(lambda: triton.calls == 1)
         status, (answers, code, _) = await asyncio.gather(tail.stop(), ended(call))
     assert (status, answers, code) == (0, [1], grpc.StatusCode.UNAVAILABLE)
+
+
+async def test_streams_are_bounded(tmp_path: Path, small: Cut, triton: FakeTriton) -> None:
+    """One stream too many is refused, and room is there again when another ends."""
+    few = await TailProcess(tmp_path, small, triton, ("--max-streams=1",)).start()
+    (good,) = heads(small, frames(1))
+    try:
+        async with stream(few) as first:
+            await first.write(message(small, good, 1))
+            assert isinstance(await first.read(), tail_pb2.Prediction)
+            async with stream(few) as second:
+                _, code, details = await ended(second)
+            assert (code, "at most 1 streams" in details) == (grpc.StatusCode.RESOURCE_EXHAUSTED, True)
+            await first.done_writing()
+            await ended_reading(first)
+        async with stream(few) as third:
+            await third.write(message(small, good, 1))
+            assert isinstance(await third.read(), tail_pb2.Prediction)
+    finally:
+        await few.kill()
+
+
+async def ended_reading(call: Call) -> None:
+    """Reads to the end."""
+    while await call.read() is not aio.EOF:
+        pass
+
+
+async def test_wrong_flags_are_one_line(tmp_path: Path, small: Cut) -> None:
+    """A bundle that is none, or a taken port, is one line on stderr and status 2."""
+    (tmp_path / "good").write_bytes(small.content)
+    (tmp_path / "bad").write_bytes(small.content[:-100])
+    taken = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+    port = taken.sockets[0].getsockname()[1]
+    for bundle, listen, words in (
+        ("bad", "127.0.0.1:0", "--bundle"),
+        ("good", f"127.0.0.1:{port}", "is the port taken"),
+    ):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "node_agent.tail.main", f"--bundle={tmp_path / bundle}", f"--listen={listen}",
+            "--triton=127.0.0.1:1", "--model=net", stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        _, error = await asyncio.wait_for(process.communicate(), 20)
+        last = error.decode().splitlines()[-1]
+        assert (process.returncode, last.startswith("error: "), words in last) == (2, True, True), error.decode()
+    taken.close()
+    await taken.wait_closed()
