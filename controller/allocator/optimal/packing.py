@@ -10,8 +10,9 @@ from controller.allocator.optimal.proof import prove
 from controller.allocator.optimal.steering import steered_groups
 from controller.allocator.optimal.swaps import Group, Lots, groups, near_pairs, swapped, within
 
-NEARLY_FREE = UNIT // 256  # extra of the swaps that large fleets are steered by
-STEERINGS = 4
+EXTRAS = (UNIT // 256, UNIT // 32, UNIT // 8)  # of the swaps to steer by; on to the next when one no longer helps
+STEERINGS = 4  # at most, by each
+MOST_LOTS = 20_000  # more than so many are steered by the first only: it finds enough
 BUDGETS = ((150, 3), (800, 8))  # swaps to choose among, and of one service, until the bound is reached
 NODES = 100
 
@@ -30,16 +31,17 @@ def pack(demands: Demands, priced: Priced, expired: Expired) -> Packing | None:
 
 
 def _steer(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> Packing:
-    """Rounds of swaps that cost next to nothing, each from where the last one ended."""
-    for _ in range(STEERINGS):
-        if best.proven or expired():
-            break
-        pairs = near_pairs(demands, best.lots, priced.prices, NEARLY_FREE)
-        chosen = steered_groups(demands, best.lots, pairs, used_by(demands, best.lots), best.lower)
-        found = _solve(demands, best.lots, chosen, best.lower, Effort(expired, NODES, target=best.lower + 0.5))
-        if found is None or found.total >= best.total:
-            break
-        best = found
+    """Rounds of swaps, one way a service, each from where the last one ended."""
+    for extra in EXTRAS if len(best.lots.first) <= MOST_LOTS else EXTRAS[:1]:
+        for _ in range(STEERINGS):
+            if best.proven or expired():
+                return best
+            pairs = near_pairs(demands, best.lots, priced.prices, extra)
+            chosen = steered_groups(demands, best.lots, pairs, used_by(demands, best.lots), best.lower)
+            found = _solve(demands, best.lots, chosen, best.lower, Effort(expired, NODES, target=best.lower + 0.5))
+            if found is None or found.total >= best.total:
+                break
+            best = found
     return best
 
 
