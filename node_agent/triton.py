@@ -16,6 +16,7 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
+from common.bundle import Bundle, BundleError
 from common.errors import InvalidArgument, Unavailable, Violation
 from common.rpc.channel import aio_channel
 from node_agent.config import config_pbtxt
@@ -68,19 +69,23 @@ def _place(spec: SegmentSpec, model: Path, target: Path) -> None:
     with model.open("rb") as file:
         is_bundle = file.read(4) == BUNDLE_MAGIC
     if is_bundle:
-        from common.bundle import Bundle, BundleError
-
-        try:
-            bundle = Bundle.open(model)
-            fresh.write_bytes(bundle.tail_bytes() if spec.serve is Serve.TAIL else bundle.model_bytes())
-        except BundleError as error:
-            raise InvalidArgument(Violation("model_digest", f"the bundle cannot be used: {error}")) from error
+        fresh.write_bytes(_part(spec, model))
+    elif spec.serve is Serve.TAIL:
+        raise InvalidArgument(Violation("model_digest", "only a bundle has a tail to serve: cut the model with slicer"))
     else:
         try:
             os.link(model, fresh)
         except OSError:
             shutil.copyfile(model, fresh)
     fresh.rename(target)
+
+
+def _part(spec: SegmentSpec, model: Path) -> bytes:
+    try:
+        bundle = Bundle.open(model)
+        return bundle.tail_bytes() if spec.serve is Serve.TAIL else bundle.model_bytes()
+    except BundleError as error:
+        raise InvalidArgument(Violation("model_digest", f"the bundle cannot be used: {error}")) from error
 
 
 async def facts(model: Path) -> dict[str, Any]:
