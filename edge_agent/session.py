@@ -19,6 +19,7 @@ from protos.sliceplane.tail.v1 import tail_pb2, tail_pb2_grpc
 
 CONNECT_S = 5.0
 LASTED_S = 1.0
+FIRST_OPEN_S = 1.0
 REOPEN_S = 0.5
 """How long frames wait for the next stream."""
 
@@ -54,7 +55,7 @@ class TailSession:
     """A stream for one bundle's cut to the tail at `target` ("xds:///NAME" or "host:port").
 
     `run()` keeps it open until cancelled. `fault` says why there is no stream, None while there is one. `barred` is
-    the same, but None also for a moment after a stream ended: a tail that drains has a successor at once.
+    the same, but None also for a moment at first, and after a stream ended: a tail that drains has a successor at once.
     """
 
     def __init__(self, target: str, digest: str, cut_id: str) -> None:
@@ -65,7 +66,7 @@ class TailSession:
         self._outbox: deque[Parcel] = deque()
         self._wake = asyncio.Event()
         self._change = asyncio.Event()
-        self._reopening_until = 0.0
+        self._reopening_until = time.monotonic() + FIRST_OPEN_S
         self._flying: dict[int, Parcel] = {}
         self._sequence = 0
 
