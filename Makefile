@@ -48,7 +48,7 @@ clean: ## remove .venv and build/
 	  || { echo "error: $(PYTHON) has no venv module: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing Python packages into .venv (under a minute on a fast line)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt \
+	@$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check -c constraints.txt \
 	  -e '.[controller,node,edge,slicer,dev]'
 	@touch $@
 

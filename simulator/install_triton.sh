@@ -28,7 +28,7 @@ install_into() {
     shift 2
     [ -e "$stamp" ] && return
     rm -rf "$target.new"
-    "$python" -m pip install --quiet --disable-pip-version-check --target "$target.new" "$@"
+    "$python" -m pip install --quiet --quiet --disable-pip-version-check --target "$target.new" "$@"
     rm -rf "$target"
     mv "$target.new" "$target"
     touch "$stamp"

@@ -60,7 +60,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo")
     parser.add_argument("--keep", action="store_true", help="leave everything up at the end")
     keep = parser.parse_args().keep
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupted)
     show, code = Show(), 1
     with tempfile.TemporaryDirectory(prefix="sliceplane-demo-") as folder:
         Path(folder).chmod(0o755)  # Postgres runs as a user of its own when we are root

@@ -5,6 +5,6 @@ target=build/models
 stamp=$target/.rapidocr_onnxruntime-1.4.4
 [ -e "$stamp" ] && exit 0
 rm -rf "$target"
-"${PYTHON:-.venv/bin/python}" -m pip install --quiet --disable-pip-version-check --no-deps --target "$target" \
+"${PYTHON:-.venv/bin/python}" -m pip install --quiet --quiet --disable-pip-version-check --no-deps --target "$target" \
     rapidocr_onnxruntime==1.4.4
 touch "$stamp"
