@@ -41,6 +41,7 @@ class Agent:
     """
 
     segments: Segments
+    retry_s: tuple[float, ...] = RETRY_S
     statuses: dict[str, SegmentStatus] = field(default_factory=dict)
     gpus: dict[str, Gpu] = field(default_factory=dict)
     plans: dict[str, planning.Steps] = field(default_factory=dict)
@@ -72,7 +73,7 @@ class Agent:
         while not stop.is_set():
             await self._rest(stop)
             await self._guarded_turn()
-        await self._settle()
+        await self.settle()
 
     async def turn(self) -> None:
         """One turn: segments whose worker of a turn before still works are left to it, so none holds up another."""
@@ -96,7 +97,7 @@ class Agent:
         while journal.records and time.monotonic() < deadline:
             await self._guarded_turn()
             await asyncio.sleep(BUSY_TURN_S)
-        await self._settle()
+        await self.settle()
         for id_, trouble in self.troubles.items():
             log.error("left behind", segment=id_, why=trouble.why)
 
@@ -139,7 +140,7 @@ class Agent:
             wait.cancel()
         self._wake.clear()
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         """Lets steps that have begun come to their end: cut in the middle, they would be there to mend later."""
         if self._workers:
             _, late = await asyncio.wait(self._workers.values(), timeout=SURVEY_S)
@@ -204,7 +205,7 @@ class Agent:
 
     def _trouble(self, id_: str, otherwise: State, why: str) -> None:
         tries = self.troubles[id_].tries + 1 if id_ in self.troubles else 1
-        pause = RETRY_S[min(tries, len(RETRY_S)) - 1]
+        pause = self.retry_s[min(tries, len(self.retry_s)) - 1]
         self.troubles[id_] = Trouble(tries, why, time.monotonic() + pause)
         log.warning("step failed", segment=id_, tries=tries, why=why)
         known = self.statuses.get(id_, SegmentStatus(id_, otherwise))
