@@ -29,7 +29,7 @@ def fewest_gpus(services: list[Service], tables: dict[str, ProfileTable], option
     constraint = LinearConstraint(np.array(rows), np.array(low), np.inf)
     found = milp(cost, integrality=np.ones(columns), bounds=Bounds(0, np.inf), constraints=constraint)
     assert found.success, found.message
-    return round(found.fun)
+    return round(float(found.fun))
 
 
 def _layouts(geometry: Geometry) -> list[tuple[int, ...]]:
