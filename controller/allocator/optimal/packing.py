@@ -1,6 +1,7 @@
 """Whole GPUs for whole covers: integer programmes over layouts and swaps, near the best prices."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from controller.allocator.optimal.demands import Demands
 from controller.allocator.optimal.highs import Effort, Expired, minimize
@@ -14,6 +15,7 @@ EXTRAS = (UNIT // 256, UNIT // 32, UNIT // 8)  # of the swaps to steer by; on to
 STEERINGS = 4  # at most, by each
 MOST_LOTS = 20_000  # more than so many are steered by the first only: it finds enough
 BUDGETS = ((150, 3), (800, 8))  # swaps to choose among, and of one service, until the bound is reached
+MOST_TIDIED, TIDY_COLUMNS, TIDY_WAYS = 150, 300, 8
 NODES = 100
 
 
@@ -25,9 +27,11 @@ def pack(demands: Demands, priced: Priced, expired: Expired) -> Packing | None:
     best = _steer(demands, priced, best, expired)
     for columns, ways in BUDGETS:
         if best.proven or expired():
-            return best
+            break
         best = _swap_some(demands, priced, best, (columns, ways), expired)
-    return best if best.proven else prove(demands, priced, best, expired)
+    if not best.proven and not expired():
+        best = prove(demands, priced, best, expired)
+    return best if best.direct else _tidied(demands, priced, best, expired)
 
 
 def _steer(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> Packing:
@@ -53,6 +57,20 @@ def _swap_some(demands: Demands, priced: Priced, best: Packing, budget: tuple[in
     chosen = within(groups(best.lots, pairs, ways), columns)
     found = _solve(demands, best.lots, chosen, best.lower, Effort(expired, NODES, target=best.lower + 0.5))
     return found if found and found.total < best.total else best
+
+
+def _tidied(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> Packing:
+    """The same number of GPUs with fewer GPCs in use, where the choice is small enough to search."""
+    if len(best.lots.first) > MOST_TIDIED:
+        return best
+    pairs = near_pairs(demands, best.lots, priced.prices, best.total * UNIT - priced.value)
+    chosen = within(groups(best.lots, pairs, TIDY_WAYS), TIDY_COLUMNS)
+    programme = Programme(demands.shapes, used_by(demands, best.lots), chosen, best.lower, most=best.total)
+    found = minimize(programme.gpcs_cost, programme.rows, Effort(expired, NODES))
+    if found is None or programme.gpcs_cost @ found.x >= 0:
+        return best
+    gpus, numbers = programme.parts(found.x)
+    return replace(best, gpus=gpus, lots=swapped(best.lots, chosen, numbers))
 
 
 def _solve(demands: Demands, lots: Lots, chosen: Sequence[Group], bound: int, effort: Effort) -> Packing | None:

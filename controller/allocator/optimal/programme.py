@@ -37,12 +37,20 @@ class Programme:
     """Variables: GPUs per layout, then services per way of each group, then more instances per size.
 
     Rows: instances of each size suffice for `base` (sizes,) and the swaps; no group swaps more services than
-    it has; the GPUs are no fewer than the bound. `free` (services, sizes) is the share of a service's rate
+    it has; the GPUs are no fewer than the bound, and no more than `most`. `free` (services, sizes) is the share
+    of a service's rate
     that one more instance covers, 0 where there is none; each such service's shares must come to 1.
     """
 
     def __init__(
-        self, shapes: GpuShapes, base: Ints, chosen: Sequence[Group], bound: int, free: Floats | None = None
+        self,
+        shapes: GpuShapes,
+        base: Ints,
+        chosen: Sequence[Group],
+        bound: int,
+        *,
+        most: float = np.inf,
+        free: Floats | None = None,
     ) -> None:
         self._layouts = len(shapes.counts)
         self._ways = [len(group.differences) for group in chosen]
@@ -50,7 +58,16 @@ class Programme:
         columns = self._layouts + sum(self._ways) + self._free.size
         self.cost: Floats = np.zeros(columns)
         self.cost[: self._layouts] = 1.0
-        self.rows = self._build(shapes, base, chosen, bound, columns)
+        self.rows = self._build(shapes, base, chosen, (bound, most), columns)
+        self._gpcs = [group.differences @ shapes.gpcs for group in chosen]
+
+    @property
+    def gpcs_cost(self) -> Floats:
+        """(variables,): GPCs that each swap adds, to minimise instead of GPUs."""
+        cost = np.zeros(len(self.cost))
+        if self._gpcs:
+            cost[self._layouts : self._layouts + sum(self._ways)] = np.concatenate(self._gpcs)
+        return cost
 
     def parts(self, x: Ints) -> tuple[Ints, Ints]:
         """(GPUs per layout, numbers of all ways)."""
@@ -60,7 +77,9 @@ class Programme:
         """(services, sizes) of the free ones."""
         return x[self._layouts + sum(self._ways) :].reshape(self._free.shape)
 
-    def _build(self, shapes: GpuShapes, base: Ints, chosen: Sequence[Group], bound: int, columns: int) -> Rows:
+    def _build(
+        self, shapes: GpuShapes, base: Ints, chosen: Sequence[Group], gpus: tuple[int, float], columns: int
+    ) -> Rows:
         sizes, layouts, ways, services = len(shapes.sizes), self._layouts, sum(self._ways), len(self._free)
         groups = sizes + np.arange(len(chosen))
         matrix = np.zeros((sizes + len(chosen) + 1 + services, columns))
@@ -74,8 +93,8 @@ class Programme:
             matrix[:sizes, at : at + sizes] = -np.eye(sizes)
             matrix[sizes + len(chosen) + 1 + service, at : at + sizes] = self._free[service]
         room = np.array([group.size for group in chosen], dtype=np.float64)
-        low = np.concatenate([base, np.full(len(chosen), -np.inf), [bound], np.ones(services)])
-        high = np.concatenate([np.full(sizes, np.inf), room, np.full(1 + services, np.inf)])
+        low = np.concatenate([base, np.full(len(chosen), -np.inf), [gpus[0]], np.ones(services)])
+        high = np.concatenate([np.full(sizes, np.inf), room, [gpus[1]], np.full(services, np.inf)])
         useful = np.where(self._free.ravel() > 0, np.inf, 0.0)
         upper = np.concatenate([np.full(layouts, np.inf), np.repeat(room, self._ways), useful])
         return Rows(matrix, low, high, upper)

@@ -37,7 +37,7 @@ def prove(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> 
     if columns > MOST_COLUMNS:
         return best
     base: Ints = lots.weight @ demands.covers.counts[lots.cover]
-    programme = Programme(demands.shapes, base, chosen, best.lower, _shares(demands))
+    programme = Programme(demands.shapes, base, chosen, best.lower, free=_shares(demands))
     found = minimize(programme.cost, programme.rows, Effort(expired, NODES, target=best.lower + 0.5))
     if found is None:
         return best
