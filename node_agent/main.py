@@ -124,15 +124,22 @@ async def _announce(agent: Agent) -> None:
     help="Journal, model cache and segments.",
 )
 @click.option("--address", default="127.0.0.1", help="Address that this host's endpoints listen on and are dialled at.")
-@click.option("--port-range", "ports", default="20000-24999", help="TCP ports for Triton processes, FIRST-LAST.")
+@click.option(
+    "--port-range",
+    "ports",
+    envvar="SLICEPLANE_NODE_AGENT_PORT_RANGE",
+    default="20000-24999",
+    help="TCP ports for Triton processes, FIRST-LAST.",
+)
 @click.option(
     "--drain-timeout",
     "drain_s",
+    envvar="SLICEPLANE_NODE_AGENT_DRAIN_TIMEOUT",
     type=click.FloatRange(0, 3600),
     default=10.0,
     help="Seconds that a process which is taken away gets to finish its requests.",
 )
-@click.option("--metrics-listen", default="", help="HOST:PORT for Prometheus metrics of the agent.  [default: off]")
+@click.option("--metrics-listen", default="", help="HOST:PORT for Prometheus metrics; none unless given.")
 @click.option("--teardown-on-exit", is_flag=True, help="Remove all segments on SIGTERM; else they go on running.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info")
 @click.option("--log-format", type=click.Choice(["auto", "json", "text"]), default="auto")

@@ -8,16 +8,18 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import Internal, InvalidArgument, ResourceExhausted, Unavailable
+from common.names import name_violation
 from node_agent.endurance import LOADING_S, PAUSES_S, SILENT_S, STABLE_S, Endurance
 from node_agent.glances import Glances
 from node_agent.holders import holders
 from node_agent.journal import Journal
-from node_agent.main import default_node, port_range, sole
+from node_agent.main import default_node, main, port_range, sole
 from node_agent.model import Desired, Fault, Gpu, Process, Record, SegmentSpec, Serve, Unit
 from node_agent.notify import notify
 from node_agent.ports_pool import PortPool
@@ -153,9 +155,17 @@ def test_the_state_directory_has_one_agent(tmp_path: Path) -> None:
 
 def test_the_default_name_is_a_valid_one() -> None:
     """The host's name becomes a resource name."""
-    from common.names import name_violation
-
     assert name_violation("--node", default_node()) is None
+
+
+def test_every_flag_has_the_variable_that_help_promises() -> None:
+    """SLICEPLANE_NODE_AGENT_<FLAG> sets each flag, also where its name inside differs."""
+    context = click.Context(main, auto_envvar_prefix="SLICEPLANE_NODE_AGENT")
+    for option in main.params:
+        flag = option.opts[0].removeprefix("--").replace("-", "_").upper()
+        promised = f"SLICEPLANE_NODE_AGENT_{flag}"
+        explicit = option.envvar or f"{context.auto_envvar_prefix}_{(option.name or '').upper()}"
+        assert explicit == promised
 
 
 def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
