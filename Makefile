@@ -6,10 +6,10 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command 
 BIN := .venv/bin
 KEEP ?=
 
-.PHONY: help install demo test check protos migration fmt clean
+.PHONY: help install demo test check bench-allocator protos migration fmt clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: .venv/.installed build/.parts ## make .venv with everything, and the parts of a simulated GPU host in build/
 
@@ -27,6 +27,9 @@ check: install ## lint, types, import walls, protos
 	@$(BIN)/buf lint
 	@$(BIN)/buf breaking --against protos/released.binpb
 	@protos/check.sh
+
+bench-allocator: install ## plan scenarios and drawn fleets optimally and as ParvaGPU does; writes docs/results/allocator.md
+	@$(BIN)/python -m bench.allocator $(ARGS)
 
 protos: install ## regenerate the checked-in stubs from protos/
 	@protos/generate.sh

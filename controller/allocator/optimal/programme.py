@@ -38,8 +38,7 @@ class Programme:
 
     Rows: instances of each size suffice for `base` (sizes,) and the swaps; no group swaps more services than
     it has; the GPUs are no fewer than the bound, and no more than `most`. `free` (services, sizes) is the share
-    of a service's rate
-    that one more instance covers, 0 where there is none; each such service's shares must come to 1.
+    of a service's rate that one more instance covers, 0 where there is none; shares must come to 1.
     """
 
     def __init__(
