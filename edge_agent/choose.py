@@ -105,21 +105,25 @@ def reserve(local_s: float | None) -> float:
     return 0.0 if local_s is None else MARGIN * local_s + SLACK_S
 
 
-def give_up_times(deadlines: Sequence[float], local_s: float | None, *, at_once: bool, now: float = 0.0) -> list[float]:
-    """Until when each frame in flight (deadlines ascending) may wait for the tail.
+def give_up_times(
+    spans: Sequence[tuple[float, float]], local_s: float | None, *, doubt: bool, now: float = 0.0
+) -> list[float]:
+    """Until when each frame in flight may wait for the tail; `spans`: (arrived, deadline), deadlines ascending.
 
-    On its own, each until one local run before its deadline. With `at_once`, when the tail is in doubt, all may have
-    to run locally one after the other: then each makes room for those behind it (latest starts, from the last one
-    backwards). A frame that the device could not answer by its deadline even now waits to the deadline.
+    All may have to run locally, one after the other, so each makes room for those behind it (latest starts, from the
+    last one backwards). As long as the tail is not in doubt that takes no more than half of a frame's time. A frame
+    that the device could not answer by its deadline even now waits to the deadline.
     """
     room = reserve(local_s)
     found: list[float] = []
     behind = float("inf")
-    for deadline in reversed(deadlines):
+    for arrived, deadline in reversed(spans):
         if deadline - room < now:
             found.append(deadline)
             continue
-        start = (min(deadline, behind) if at_once else deadline) - room
+        start = min(deadline, behind) - room
+        if not doubt:
+            start = min(deadline - room, max(start, (arrived + deadline) / 2))
         found.append(start)
         behind = start
     return found[::-1]

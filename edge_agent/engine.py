@@ -67,7 +67,7 @@ class Engine:
         task.add_done_callback(lambda done: self._learn(run, done))
         try:
             local_s = None if self._mode is Mode.SPLIT else run.serving.local_s
-            await self._guard.wait(task, run.frame.deadline_at, local_s)
+            await self._guard.wait(task, run.frame, local_s)
             if _succeeded(task):
                 self._calibrate(run)
                 return self._done(run, Where.SPLIT, task.result())

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from edge_agent.choose import give_up_times
+from edge_agent.model import Frame
 
 
 @dataclass(eq=False, slots=True)
 class _Wait:
+    arrived: float
     deadline_at: float
     up: asyncio.Event = field(default_factory=asyncio.Event)
     timer: asyncio.TimerHandle | None = None
@@ -26,9 +28,9 @@ class Guard:
         self._local_s: float | None = None
         self._doubt = False
 
-    async def wait(self, attempt: asyncio.Task[Any], deadline_at: float, local_s: float | None) -> None:
+    async def wait(self, attempt: asyncio.Task[Any], frame: Frame, local_s: float | None) -> None:
         """Returns when `attempt` is done, or when a local run of `local_s` must begin to meet the deadline."""
-        mine = _Wait(deadline_at)
+        mine = _Wait(frame.arrived, frame.deadline_at)
         attempt.add_done_callback(lambda _: mine.up.set())
         self._local_s = local_s
         self._waits.append(mine)
@@ -49,8 +51,8 @@ class Guard:
 
     def _plan(self) -> None:
         now, loop = self._now(), asyncio.get_running_loop()
-        deadlines = [w.deadline_at for w in self._waits]
-        times = give_up_times(deadlines, self._local_s, at_once=self._doubt, now=now)
+        spans = [(w.arrived, w.deadline_at) for w in self._waits]
+        times = give_up_times(spans, self._local_s, doubt=self._doubt, now=now)
         for wait, at in zip(self._waits, times, strict=True):
             if wait.timer:
                 wait.timer.cancel()

@@ -71,26 +71,39 @@ def test_one_trial_at_a_time() -> None:
     assert choose(Mode.AUTO, Link(None, trust), 10.0, 11.0).where is Where.LOCAL
 
 
-@given(st.lists(SECONDS, max_size=12).map(sorted), st.floats(0.001, 5), st.booleans())
-def test_waits_end_in_time(deadlines: list[float], local_s: float, at_once: bool) -> None:
+SPANS = st.lists(st.tuples(SECONDS, st.floats(0, 5)).map(lambda s: (s[0], s[0] + s[1])), max_size=12).map(
+    lambda spans: sorted(spans, key=lambda span: span[1])
+)
+
+
+@given(SPANS, st.floats(0.001, 5), st.booleans())
+def test_waits_end_in_time(spans: list[tuple[float, float]], local_s: float, doubt: bool) -> None:
     """Each wait ends by its deadline, and leaves room for a local run unless there is none left anyway."""
     room = reserve(local_s)
-    for deadline, end in zip(deadlines, give_up_times(deadlines, local_s, at_once=at_once), strict=True):
+    for (_, deadline), end in zip(spans, give_up_times(spans, local_s, doubt=doubt), strict=True):
         assert end <= deadline
         assert end == deadline or end <= deadline - room
 
 
-@given(st.lists(SECONDS, min_size=1, max_size=12).map(sorted), st.floats(0.001, 5))
-def test_all_may_run_locally_one_after_the_other(deadlines: list[float], local_s: float) -> None:
+@given(SPANS, st.floats(0.001, 5))
+def test_a_trusted_tail_has_half_of_the_time(spans: list[tuple[float, float]], local_s: float) -> None:
+    """As long as the tail is not in doubt, only the frame's own local run may take more than half of its time."""
+    room = reserve(local_s)
+    for (arrived, deadline), end in zip(spans, give_up_times(spans, local_s, doubt=False), strict=True):
+        assert end >= min((arrived + deadline) / 2, deadline - room)
+
+
+@given(SPANS.filter(bool), st.floats(0.001, 5))
+def test_all_may_run_locally_one_after_the_other(spans: list[tuple[float, float]], local_s: float) -> None:
     """In doubt, local runs that begin when their waits end meet every deadline, if that is possible at all."""
-    ends = give_up_times(deadlines, local_s, at_once=True)
+    ends = give_up_times(spans, local_s, doubt=True)
     room, clock = reserve(local_s), 0.0
-    possible = all((n + 1) * room <= deadline for n, deadline in enumerate(deadlines))
-    for deadline, end in zip(deadlines, ends, strict=True):
+    possible = all((n + 1) * room <= deadline for n, (_, deadline) in enumerate(spans))
+    for (_, deadline), end in zip(spans, ends, strict=True):
         clock = max(clock, end) + room
         assert not possible or clock <= deadline + 1e-9
 
 
 def test_unknown_local_time_waits_to_the_deadline() -> None:
     """Before the device's speed is known a wait lasts to its deadline."""
-    assert give_up_times([1.0, 2.0], None, at_once=False) == [1.0, 2.0]
+    assert give_up_times([(0.0, 1.0), (0.0, 2.0)], None, doubt=False) == [1.0, 2.0]
