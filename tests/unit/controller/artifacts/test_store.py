@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import random
 import time
 import uuid
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from common.errors import FailedPrecondition, InvalidArgument, NotFound
 from controller.artifacts.store import CHUNK, FileArtifacts
 from tests.onnx_files import sha256
 
-CONTENT = os.urandom(3 * CHUNK // 2)
+CONTENT = random.Random(0).randbytes(3 * CHUNK // 2)
 
 
 @pytest.fixture(params=["file", "memory"])
