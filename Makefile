@@ -17,7 +17,7 @@ demo: install ## start two simulated A100 hosts, serve and split real models on 
 	@$(BIN)/python -m bench.demo $(if $(KEEP),--keep)
 
 test: install ## run every test: unit, contract, integration, e2e
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n auto --maxprocesses=4 --dist loadfile $(ARGS)
 
 check: install ## lint, types, import walls, protos
 	@$(BIN)/ruff format --check .
