@@ -23,8 +23,10 @@ class PgWakeups:
 
     async def after(self, ticket: asyncio.Event, timeout_s: float) -> None:
         """Returns once a hint came after `ticket` was taken, or after `timeout_s`."""
+        # Not wait_for: until Python 3.12 it loses a cancellation that comes together with the hint.
         with suppress(TimeoutError):
-            await asyncio.wait_for(ticket.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await ticket.wait()
 
     async def wait(self, timeout_s: float) -> None:
         """Returns at the next hint, or after `timeout_s`."""

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -106,25 +106,31 @@ class Client:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
+        self.seen: set[str] = set()
 
     @classmethod
-    async def start(cls, xds_port: int, limit: str, target: str = "xds:///echo") -> Client:
-        """Starts calling."""
+    async def start(cls, xds_port: int, calls: int = 0, target: str = "xds:///echo") -> Client:
+        """Starts calling: so many times, or until `result` is asked for."""
         environment = dict(os.environ) | {
             "GRPC_XDS_BOOTSTRAP_CONFIG": bootstrap_json(f"127.0.0.1:{xds_port}", "test-client")
         }
+        pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            sys.executable, str(CLIENT), target, limit, env=environment, stdout=asyncio.subprocess.PIPE
+            sys.executable, str(CLIENT), target, str(calls), env=environment, stdin=pipe, stdout=pipe
         )
         return cls(process)
 
-    async def answered(self) -> None:
-        """Returns after its first answer."""
+    async def answered(self, *by: str, but: Iterable[str] = ()) -> None:
+        """Returns once it was answered by all of these, and by one that is not among `but`."""
         assert self._process.stdout is not None
-        assert await asyncio.wait_for(self._process.stdout.readline(), 30) == b"first\n"
+        async with asyncio.timeout(60):
+            while not (self.seen >= set(by) and self.seen - set(but)):
+                line = await self._process.stdout.readline()
+                assert line, "the client ended"
+                self.seen.add(line.decode().strip())
 
     async def result(self) -> tuple[dict[str, int], dict[str, int]]:
-        """Calls by who answered, and errors."""
-        out, _ = await asyncio.wait_for(self._process.communicate(), 60)
+        """Calls by who answered, and errors; ends the calls of a client without a number of them."""
+        out, _ = await asyncio.wait_for(self._process.communicate(b""), 60)
         said = json.loads(out.splitlines()[-1])
         return said["answers"], said["errors"]
