@@ -64,8 +64,8 @@ At most 5 processes, suspect rows kept.
 ## Drawn fleets
 
 Models drawn evenly, rates log-uniform in the range, SLOs uniform over the model's range in S1 to S6; at most 5
-processes, suspect rows kept. Times are the best of {REPEATS} (one run at 100,000 services), gap and time the worst of the
-seeds. The gap is (GPUs - bound) / bound. "saved" is against ParvaGPU's plan in the same run.
+processes, suspect rows kept. Times are the best of {REPEATS} (one run at 100,000 services), gap and time the worst of
+the seeds. The gap is (GPUs - bound) / bound. "saved" is against ParvaGPU's plan in the same run.
 
 {report.fleets_table(fleets)}
 ![Time and gap against the number of services](allocator.png)

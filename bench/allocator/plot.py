@@ -33,11 +33,13 @@ def draw(fleets: Fleets, path: Path) -> None:
     left.set(xscale="log", yscale="log", xlabel="services", ylabel="slowest of the seeds, s", title="Time, one core")
     right.set(xscale="log", yscale="log", xlabel="services", ylabel="GPUs above the bound, share", title="Worst gap")
     right.set_ylim(FLOOR / 2, 1e-2)
+    left.set_ylim(top=1e3)
     right.axhline(FLOOR, color="grey", linewidth=0.8)
-    right.annotate("0: proven optimal", (0.02, FLOOR), xycoords=("axes fraction", "data"), va="bottom", color="grey")
+    where = {"xycoords": ("axes fraction", "data"), "va": "top", "color": "grey"}
+    right.annotate("0: proven optimal", (0.02, FLOOR * 0.88), **where)
     for axes in (left, right):
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=7, loc="upper left" if axes is left else "center right")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
