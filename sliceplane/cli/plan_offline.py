@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from controller.allocator import Options, Placed, Plan, Service, Unservable, plan_to_json
+from controller.allocator import (
+    PARVAGPU,
+    Options,
+    Placed,
+    Plan,
+    ProfileTable,
+    Service,
+    Unservable,
+    plan_optimal,
+    plan_to_json,
+)
 from controller.allocator import plan as allocate
 from sliceplane.cli import maps
 from sliceplane.cli.files import documents_of
 from sliceplane.cli.output import print_json, print_yaml
 from sliceplane.cli.profile_files import tables_of
 from sliceplane.cli.session import bad_input
+from sliceplane.cli.suspect_rows import DROP, usable
 from sliceplane.cli.tables import Column, number, show_table, tenths
 from sliceplane.types import Workload
 
@@ -28,6 +40,9 @@ class How:
     single: bool
     optimize: bool
     latency_share: float
+    algorithm: str = PARVAGPU
+    suspect_rows: str = DROP
+    time_limit_s: float | None = None  # of the optimal planner; None: as long as it takes
 
     @property
     def options(self) -> Options:
@@ -53,10 +68,10 @@ UNSERVABLE: tuple[Column[Unservable], ...] = (
 def show(profiles: Sequence[Path], workloads: Sequence[str], how: How, output: str) -> None:
     """Plans and prints; services that cannot be served are listed, not an error."""
     options = how.options
-    tables = tables_of(profiles)
+    tables = usable(tables_of(profiles), how.suspect_rows)
     services = [_service(document.workload) for document in documents_of(workloads, any_names=True)]
     began = time.perf_counter()
-    made = allocate(services, tables, options)
+    made = _made(services, tables, options, how)
     elapsed_ms = (time.perf_counter() - began) * 1000
     if output == "json":
         print_json(plan_to_json(made, elapsed_ms))
@@ -64,6 +79,13 @@ def show(profiles: Sequence[Path], workloads: Sequence[str], how: How, output: s
         print_yaml([plan_to_json(made, elapsed_ms)])
     else:
         _show_table(made, elapsed_ms)
+
+
+def _made(services: Sequence[Service], tables: Mapping[str, ProfileTable], options: Options, how: How) -> Plan:
+    if how.algorithm == PARVAGPU:
+        return allocate(services, tables, options)
+    limit = math.inf if how.time_limit_s is None else time.monotonic() + how.time_limit_s
+    return plan_optimal(services, tables, options, expired=lambda: time.monotonic() >= limit)
 
 
 def _service(workload: Workload) -> Service:

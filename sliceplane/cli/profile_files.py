@@ -11,7 +11,7 @@ from sliceplane.cli.session import bad_input
 
 def tables_of(paths: Sequence[Path]) -> Mapping[str, ProfileTable]:
     """The profile of each model in the files and folders; exit 2 with a line for each fault."""
-    parsed = parse_profile_files([(str(file), _text(file)) for path in paths for file in _files(path)])
+    parsed = parse_profile_files([(str(file), text_of(file)) for path in paths for file in _files(path)])
     if parsed.problems:
         raise bad_input(*parsed.problems)
     return parsed.tables
@@ -28,7 +28,8 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _text(file: Path) -> str:
+def text_of(file: Path) -> str:
+    """The file's text; exit 2 where it is unreadable or not UTF-8."""
     try:
         return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

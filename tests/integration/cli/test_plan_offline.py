@@ -16,6 +16,8 @@ HEADER = "model,mig_size,batch,processes,segment_items_per_s,latency_ms"
 KEYS = ["algorithm", "gpus", "lower_bound", "proven_optimal", "elapsed_ms", "gpcs", "segments", "unservable"]
 SEGMENT_KEYS = ["gpu", "start", "profile", "gpcs", "workload", "batch", "processes", "throughput", "latency_ms"]
 
+OPTIMA_DROPPED = (2, 3, 5, 7, 12, 17)
+
 
 @pytest.fixture
 def profiles(tmp_path: Path) -> Path:
@@ -116,5 +118,45 @@ def test_the_published_scenarios(cli: Cli, tmp_path: Path, scenario: int, gpus: 
     ]
     file = tmp_path / "w.yaml"
     file.write_text(yaml.safe_dump({"workloads": services}))
-    ran = cli("plan", "--profiles", folder / "profiles", "--workloads", file, "-o", "json")
-    assert json.loads(ran.out)["gpus"] == gpus
+    base = ("plan", "--profiles", folder / "profiles", "--workloads", file, "-o", "json")
+    assert json.loads(cli(*base, "--suspect-rows", "keep").out)["gpus"] == gpus
+    listed = folder / "suspect_profile_rows.csv"
+    for switch, fewest in (("keep", (2, 3, 5, 7, 12, 15)), ("drop", OPTIMA_DROPPED), (listed, OPTIMA_DROPPED)):
+        made = json.loads(cli(*base, "--algorithm", "optimal", "--suspect-rows", switch).out)
+        assert (made["gpus"], made["proven_optimal"]) == (fewest[scenario], True)
+
+
+def test_the_optimal_algorithm_and_its_time_limit(cli: Cli, profiles: Path) -> None:
+    """The algorithm is named in the plan; with no time at all a plan comes still, its bound no higher."""
+    text = "- {name: a, model: Net_A, slo_ms: 100, rate: 1500}\n- {name: b, model: Net_A, slo_ms: 100, rate: 190}\n"
+    base = ("plan", "--profiles", profiles, "--workloads", "-", "-o", "json", "--algorithm", "optimal")
+    made = json.loads(cli(*base, stdin=text).out)
+    assert (made["algorithm"], made["proven_optimal"]) == ("optimal", True)
+    hurried = json.loads(cli(*base, "--time-limit", "0", stdin=text).out)
+    assert hurried["lower_bound"] <= made["gpus"] <= hurried["gpus"]
+
+
+def test_suspect_rows_are_named_and_dropped_unless_kept(cli: Cli, tmp_path: Path) -> None:
+    """An exact copy of one process fewer is left out and said on stderr; kept, it is planned with and said too."""
+    (tmp_path / "p.csv").write_text(f"{HEADER}\nnet,1,8,1,100,20\nnet,1,8,2,200,20\n")
+    (tmp_path / "s.csv").write_text("model,mig_size,batch,processes\nnet,1,8,1\n")
+    text = "- {name: a, model: net, slo_ms: 100, rate: 150}\n"
+    base = ("plan", "--profiles", tmp_path / "p.csv", "--workloads", "-", "-o", "json")
+    for switch, segments, said in (
+        (("--suspect-rows", "keep"), 1, "1 suspect profile row kept"),
+        ((), 2, "net 1g, batch 8, processes 2: throughput per process (100.000) and latency (20 ms) equal"),
+        (("--suspect-rows", tmp_path / "s.csv"), 1, "dropped 1 profile rows of the 1"),
+    ):
+        ran = cli(*base, *switch, stdin=text)
+        assert len(json.loads(ran.out)["segments"]) == segments
+        assert said in ran.err
+
+
+def test_a_suspect_file_that_cannot_be_used_is_bad_input(cli: Cli, profiles: Path, tmp_path: Path) -> None:
+    """Absent, or with a cell that is no number: exit 2, and the place."""
+    (tmp_path / "s.csv").write_text("model,mig_size,batch,processes\nnet,1,8,two\n")
+    text = "- {name: a, model: Net_A, slo_ms: 100, rate: 150}\n"
+    for file, said in (("absent.csv", "there is no file absent.csv"), (tmp_path / "s.csv", "s.csv:2: processes: must")):
+        ran = cli("plan", "--profiles", profiles, "--workloads", "-", "--suspect-rows", file, stdin=text)
+        assert ran.code == 2
+        assert said in ran.err
