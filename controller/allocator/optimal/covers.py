@@ -52,6 +52,11 @@ def most_rate(throughput: Floats, shapes: GpuShapes, most_covers: int = MOST_COV
     return float(volume ** (1 / len(useful))) - float(useful.sum()) / 2
 
 
+def worthwhile_only(throughput: Floats, shapes: GpuShapes) -> Floats:
+    """(sizes,): the throughput, 0 for sizes whose instances can always give way to smaller ones in their place."""
+    return np.where(_least_given_up(throughput, shapes) > 0, throughput, 0.0)
+
+
 def _least_given_up(throughput: Floats, shapes: GpuShapes) -> Floats:
     """(sizes,): throughput lost at least when an instance goes or is split; 0 for a size that is never worthwhile."""
     best = np.array([(ways @ throughput).max() for ways in shapes.splits])

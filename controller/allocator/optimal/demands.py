@@ -14,6 +14,7 @@ from controller.allocator.optimal.covers import (
     class_covers,
     joined,
     most_rate,
+    worthwhile_only,
 )
 from controller.allocator.optimal.layouts import GpuShapes, Ints
 from controller.allocator.optimal_triplet_decision import Triplets
@@ -28,7 +29,7 @@ class HighClass:
 
     members: Ints  # indices of the services
     triplets: Triplets
-    throughput: Floats  # (sizes,), 0 where there is no such size
+    throughput: Floats  # (sizes,), 0 where there is no such size or none is ever worthwhile
     rate: float  # of all together
 
 
@@ -61,7 +62,8 @@ def demands(servable: Servable, shapes: GpuShapes) -> Demands:
         rates = np.array([services[at].rate for at in members])
         above = rates > most_rate(throughput, shapes, most_covers)
         if above.any():
-            high.append(HighClass(members[above], found, throughput, float(rates[above].sum())))
+            useful = worthwhile_only(throughput, shapes)
+            high.append(HighClass(members[above], found, useful, float(rates[above].sum())))
         if not above.all():
             blocks.append(class_covers(throughput, rates[~above], shapes))
             first[members[~above]] = begin + blocks[-1].first

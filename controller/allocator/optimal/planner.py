@@ -17,6 +17,7 @@ from controller.allocator.optimal.peeling import peeled
 from controller.allocator.optimal.placement import placed
 from controller.allocator.optimal.prices import best_prices
 from controller.allocator.optimal.pricing import price
+from controller.allocator.optimal.sharpening import sharpened
 from controller.allocator.planner import gpus_of, pack_servable, short_of_gpus
 from controller.allocator.types import Options, Placed, Plan, ProfileTable, Service
 
@@ -70,7 +71,7 @@ def _pack(servable: Servable, options: Options, expired: Callable[[], bool]) -> 
     priced = best_prices(demand, expired).best
     if demand.high:
         demand = peeled(demand, priced)
-        priced = price(demand, priced.prices)
+        priced = sharpened(demand, price(demand, priced.prices))
     packing = pack(demand, priced, expired)
     if packing is None:
         return tuple(pack_servable(servable, options)), priced.bound

@@ -67,12 +67,13 @@ def test_no_prices_give_a_bound_above_the_optimum(
 @given(profiles=tables(), rate=st.integers(20_000, 200_000), other=st.integers(1, 500))
 @settings(max_examples=15, deadline=None)
 def test_a_rate_too_high_to_enumerate_is_still_solved(profiles: dict[str, ProfileTable], rate: int, other: int) -> None:
-    """Legal, covered, at most ParvaGPU's, and the bound below the plan by less than one part in a hundred."""
+    """Legal, covered, at most ParvaGPU's, the bound true and below the plan by less than one part in a hundred."""
     services = _services([rate, other], "ab")
     found = plan_optimal(services, profiles)
     _assert_sound(found, services, Options())
     assert found.gpus <= plan(services, profiles).gpus
     assert found.gpus - found.lower_bound <= 0.01 * found.gpus
+    assert found.lower_bound <= fewest_gpus(services, profiles, Options())
 
 
 @given(profiles=drawn.profiles(), services=drawn.services(), options=drawn.options())
