@@ -23,8 +23,8 @@ DATA = REPOSITORY.parent / "shared" / "data" / "parvagpu_a100"
 # Rates in req/s: about those of the scenarios; a light tail; heavy ones, of many segments each.
 RATES = {"20–8,000": (20.0, 8000.0), "1–500": (1.0, 500.0), "5,000–100,000": (5000.0, 100_000.0)}
 SEEDS = {100: 10, 1000: 5, 10_000: 3, 100_000: 1}
-LARGEST_HEAVY, LARGEST_PEER = 1000, 10_000  # services; beyond them heavy fleets and ParvaGPU are left out
-REPEATS = 3  # the best time of so many, up to 10,000 services
+LARGEST_HEAVY = 1000  # services; heavy fleets of more are left out
+REPEATS, LARGEST_REPEATED = 3, 10_000  # the best time of so many, up to so many services
 
 
 def main() -> None:
@@ -109,8 +109,8 @@ def _fleets(measured: Measured, most: int) -> dict[tuple[str, int], list[Run]]:
 
 
 def _one(measured: Measured, services: int, seed: int, rates: tuple[float, float]) -> Run:
-    repeat, peer = (REPEATS, True) if services <= LARGEST_PEER else (1, False)
-    return run(drawn(measured, services, seed, rates), measured.tables, Options(), repeat=repeat, peer=peer)
+    repeat = REPEATS if services <= LARGEST_REPEATED else 1
+    return run(drawn(measured, services, seed, rates), measured.tables, Options(), repeat=repeat)
 
 
 if __name__ == "__main__":

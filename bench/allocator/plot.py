@@ -24,11 +24,8 @@ def draw(fleets: Fleets, path: Path) -> None:
         sizes = [services for one, services in fleets if one == rates]
         runs = [fleets[rates, services] for services in sizes]
         left.plot(sizes, [_slowest(one) for one in runs], label=f"optimal, {rates} req/s", **line)
-        peers = [
-            (n, [one.parvagpu_seconds for one in seeds if one.parvagpu]) for n, seeds in zip(sizes, runs, strict=True)
-        ]
-        known = [(n, max(times)) for n, times in peers if times]
-        left.plot(*zip(*known, strict=True), linestyle="--", label=f"ParvaGPU, {rates} req/s", **line)
+        peers = [max(one.parvagpu_seconds for one in seeds) for seeds in runs]
+        left.plot(sizes, peers, linestyle="--", label=f"ParvaGPU, {rates} req/s", **line)
         right.plot(sizes, [max(max(one.gap for one in seeds), FLOOR) for seeds in runs], label=f"{rates} req/s", **line)
     left.set(xscale="log", yscale="log", xlabel="services", ylabel="slowest of the seeds, s", title="Time, one core")
     right.set(xscale="log", yscale="log", xlabel="services", ylabel="GPUs above the bound, share", title="Worst gap")

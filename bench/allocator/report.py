@@ -45,7 +45,6 @@ def fleets_table(fleets: Fleets) -> str:
     rows = []
     for (rates, services), runs in fleets.items():
         proven = sum(one.proven for one in runs)
-        known = [one for one in runs if one.parvagpu is not None]
         rows.append(
             [
                 rates,
@@ -55,8 +54,8 @@ def fleets_table(fleets: Fleets) -> str:
                 f"{proven} of {len(runs)}",
                 f"{max(one.gap for one in runs):.4%}",
                 f"{max(one.seconds for one in runs):.3f}",
-                f"{sum(1 - one.gpus / (one.parvagpu or 1) for one in known) / len(known):.1%}" if known else "not run",
-                f"{max(one.parvagpu_seconds for one in known):.2f}" if known else "",
+                f"{sum(1 - one.gpus / one.parvagpu for one in runs) / len(runs):.1%}",
+                f"{max(one.parvagpu_seconds for one in runs):.2f}",
             ]
         )
     header = ["req/s", "services", "seeds", "GPUs", "proven", "worst gap", "slowest s", "saved", "ParvaGPU s"]
@@ -92,4 +91,4 @@ def _mark(one: Run) -> str:
 
 
 def _saved(one: Run) -> str:
-    return f"{1 - one.gpus / one.parvagpu:.1%}" if one.parvagpu else ""
+    return f"{1 - one.gpus / one.parvagpu:.1%}"

@@ -22,7 +22,7 @@ class Run:
     bound: int
     gpcs: int
     seconds: float
-    parvagpu: int | None  # GPUs; None where it was not run
+    parvagpu: int  # GPUs
     parvagpu_seconds: float
 
     @property
@@ -36,20 +36,20 @@ class Run:
         return (self.gpus - self.bound) / self.bound
 
 
-def run(services: Sequence[Service], tables: Tables, options: Options, *, repeat: int = 1, peer: bool = True) -> Run:
+def run(services: Sequence[Service], tables: Tables, options: Options, *, repeat: int = 1) -> Run:
     """Plans and checks; raises SystemExit if a plan is not sound."""
     seconds, found = min(
         (_timed(lambda: plan_optimal(services, tables, options)) for _ in range(repeat)), key=lambda one: one[0]
     )
     _check(found, services)
-    parva_seconds, parva = _timed(lambda: plan(services, tables, options)) if peer else (0.0, None)
+    parva_seconds, parva = _timed(lambda: plan(services, tables, options))
     return Run(
         services=len(services),
         gpus=found.gpus,
         bound=found.lower_bound,
         gpcs=found.gpcs,
         seconds=seconds,
-        parvagpu=parva.gpus if parva else None,
+        parvagpu=parva.gpus,
         parvagpu_seconds=parva_seconds,
     )
 
