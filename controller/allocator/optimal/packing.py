@@ -20,8 +20,11 @@ NODES = 100
 
 
 def pack(demands: Demands, priced: Priced, expired: Expired) -> Packing | None:
-    """As few GPUs as it finds, with a bound that may have risen; None if time was up before the first."""
-    best = _solve(demands, cheapest_lots(demands.weight, priced), [], priced.bound, Effort(expired, NODES))
+    """As few GPUs as it finds, with a bound that may have risen; None only where the solver fails.
+
+    The first packing, a programme over the layouts alone, is made in any case.
+    """
+    best = _solve(demands, cheapest_lots(demands.weight, priced), [], priced.bound, Effort(lambda: False, NODES))
     if best is None:
         return None
     best = _steer(demands, priced, best, expired)

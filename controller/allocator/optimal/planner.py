@@ -37,8 +37,9 @@ def plan_optimal(
 ) -> Plan:
     """A plan of the fewest GPUs, proven where `gpus == lower_bound`; never more than ParvaGPU's.
 
-    `expired` says that time is up: the best plan so far is returned then, ParvaGPU's if there is no other,
-    with a bound that holds. The same input always gives the same plan while time is not up.
+    `expired` says that time is up: the best plan so far is returned then, with a bound that holds; ParvaGPU's
+    if there is no other, but in a large fleet, where that takes longer, the first packing instead. The same input always
+    gives the same plan while time is not up.
     Raises ValueError on a repeated name.
     """
     options = options or Options()
@@ -65,7 +66,7 @@ def _pack(servable: Servable, options: Options, expired: Callable[[], bool]) -> 
     """The best that time allows: ParvaGPU's plan where nothing better is known."""
     if not servable:
         return (), 0
-    if expired():
+    if expired() and len(servable) <= LARGE:
         return tuple(pack_servable(servable, options)), lower_bound(servable.values(), options.geometry)
     demand = demands(servable, gpu_shapes(options.geometry))
     priced = best_prices(demand, expired).best
@@ -75,16 +76,16 @@ def _pack(servable: Servable, options: Options, expired: Callable[[], bool]) -> 
     packing = pack(demand, priced, expired)
     if packing is None:
         return tuple(pack_servable(servable, options)), priced.bound
-    if not packing.proven and not _hopeless(len(servable), packing.total, packing.lower):
+    if not packing.proven and _parvagpu_may_help(len(servable), packing.total, packing.lower, expired):
         simple = tuple(pack_servable(servable, options))
         if gpus_of(simple) < packing.total:
             return simple, packing.lower
     return placed(demand, packing), packing.lower
 
 
-def _hopeless(services: int, gpus: int, bound: int) -> bool:
-    """Whether trying ParvaGPU's plan, some percent above the bound in any large fleet, is time lost."""
-    return services > LARGE and gpus - bound <= gpus * CLOSE
+def _parvagpu_may_help(services: int, gpus: int, bound: int, expired: Callable[[], bool]) -> bool:
+    """Whether ParvaGPU's plan is worth making: in a large fleet it takes longest of all and is percents off."""
+    return services <= LARGE or (gpus - bound > gpus * CLOSE and not expired())
 
 
 def _admit(servable: Servable, options: Options, expired: Callable[[], bool]) -> tuple[list[str], Packed]:

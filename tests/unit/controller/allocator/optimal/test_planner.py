@@ -112,6 +112,17 @@ def test_time_that_is_up_at_once_gives_parvagpus_plan() -> None:
     assert (found.placed, found.lower_bound) == (simple.placed, simple.lower_bound)
 
 
+def test_a_large_fleet_has_a_plan_soon_after_time_is_up() -> None:
+    """ParvaGPU's would take longer than the first packing, which is returned."""
+    profiles = {"a": ProfileTable("a", (Point(1, 1, 1, 10.0, 1.0), Point(3, 1, 1, 36.0, 1.0)))}
+    services = _services([20 + n % 97 for n in range(6000)], "a")
+    began = time.perf_counter()
+    found = plan_optimal(services, profiles, expired=lambda: True)
+    assert time.perf_counter() - began < 2
+    assert found.lower_bound <= plan_optimal(services, profiles).gpus <= found.gpus
+    assert {one.segment.service for one in found.placed} == {one.name for one in services}
+
+
 def test_fewer_gpus_than_needed_serve_the_first() -> None:
     """The refused one is told how many GPUs are short, counted from the optimal plan."""
     profiles = {"a": ProfileTable("a", (Point(7, 1, 1, 100.0, 1.0),))}
