@@ -35,11 +35,12 @@ def plan_optimal(
     *,
     expired: Callable[[], bool] = lambda: False,
 ) -> Plan:
-    """A plan of the fewest GPUs, proven where `gpus == lower_bound`; never more than ParvaGPU's.
+    """A plan of the fewest GPUs, proven where `gpus == lower_bound`.
 
-    `expired` says that time is up: the best plan so far is returned then, with a bound that holds; ParvaGPU's
-    if there is no other, but in a large fleet, where that takes longer, the first packing instead. The same input always
-    gives the same plan while time is not up.
+    Where it is not proven, ParvaGPU's plan is made too and the better one returned; in a large fleet only if
+    there is time and the gap is worth it. `expired` says that time is up: the best plan so far is returned
+    then, with a bound that holds; at once, that is ParvaGPU's, or in a large fleet, where that would take
+    longer, the first packing. The same input always gives the same plan while time is not up.
     Raises ValueError on a repeated name.
     """
     options = options or Options()
