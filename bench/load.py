@@ -1,7 +1,7 @@
 """Open-loop load through an unmodified tritonclient at xds:///NAME; one JSON result on stdout.
 
 A process of its own, since gRPC reads GRPC_XDS_BOOTSTRAP once: `python -m bench.load SPEC.json`. The spec:
-{"seconds": S, "seed": N, "workloads": [{"name", "rate", "slo_ms", "samples": FILE.npz}]}; the samples hold `input_NAME`
+{"seconds": S, "seed": N, "workloads": [{"name", "rate", "samples": FILE.npz}]}; the samples hold `input_NAME`
 (n, ...) and what onnxruntime answers when it runs the model directly, `output_NAME` (n, ...).
 """
 

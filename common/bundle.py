@@ -21,14 +21,21 @@ from common.bundle_manifest import MANIFEST, PARTS, BundleError, Manifest
 from common.bundle_manifest import parse as parse_manifest
 from common.codec import CodecParams, Level
 
-__all__ = ["Bundle", "BundleError", "BundleLimits", "Manifest", "write"]
+__all__ = ["Bundle", "BundleError", "BundleLimits", "Manifest", "looks_like_bundle", "write"]
 
 _CHUNK = 1 << 20
+_MAGIC = b"PK\x03\x04"  # a zip with at least one entry
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment that a zip can tell: no bundle depends on when it was made
 _DAMAGE = (
     zipfile.BadZipFile, EOFError, struct.error, NotImplementedError, RuntimeError,
     UnicodeDecodeError, ValueError, OverflowError, KeyError,
 )  # fmt: skip
+
+
+def looks_like_bundle(path: Path) -> bool:
+    """Whether the file begins as a bundle does; what it really is, `Bundle.open` tells. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(len(_MAGIC)) == _MAGIC
 
 
 @dataclass(frozen=True, slots=True)

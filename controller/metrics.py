@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter as Count
+from typing import Any
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -17,17 +18,17 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        named = {"registry": self.registry, "namespace": "sliceplane"}
-        self.turns = Counter("turns", "Reconcile turns by outcome.", ["outcome"], **named)  # type: ignore[arg-type]
-        self.turn_seconds = Histogram("turn_seconds", "Duration of a reconcile turn.", **named)  # type: ignore[arg-type]
-        self.rpcs = Counter("rpcs", "Calls answered.", ["method", "code"], **named)  # type: ignore[arg-type]
-        self.leader = Gauge("leader", "1 if this controller leads.", **named)  # type: ignore[arg-type]
-        self.database_up = Gauge("database_up", "1 if the database answered this scrape.", **named)  # type: ignore[arg-type]
-        self.workloads = Gauge("workloads", "Workloads by state.", ["state"], **named)  # type: ignore[arg-type]
-        self.segments = Gauge("segments", "Segments by state.", ["state"], **named)  # type: ignore[arg-type]
-        self.gpus = Gauge("gpus", "GPUs known.", **named)  # type: ignore[arg-type]
-        self.gpus_in_use = Gauge("gpus_in_use", "GPUs that carry segments.", **named)  # type: ignore[arg-type]
-        self.nodes = Gauge("nodes", "GPU hosts by connection.", ["connected"], **named)  # type: ignore[arg-type]
+        named: dict[str, Any] = {"registry": self.registry, "namespace": "sliceplane"}
+        self.turns = Counter("turns", "Reconcile turns by outcome.", ["outcome"], **named)
+        self.turn_seconds = Histogram("turn_seconds", "Duration of a reconcile turn.", **named)
+        self.rpcs = Counter("rpcs", "Calls answered.", ["method", "code"], **named)
+        self.leader = Gauge("leader", "1 if this controller leads.", **named)
+        self.database_up = Gauge("database_up", "1 if the database answered this scrape.", **named)
+        self.workloads = Gauge("workloads", "Workloads by state.", ["state"], **named)
+        self.segments = Gauge("segments", "Segments by state.", ["state"], **named)
+        self.gpus = Gauge("gpus", "GPUs known.", **named)
+        self.gpus_in_use = Gauge("gpus_in_use", "GPUs that carry segments.", **named)
+        self.nodes = Gauge("nodes", "GPU hosts by connection.", ["connected"], **named)
 
     def watch_xds(self, counters: Counters) -> None:
         """Shows the xDS server's counters."""

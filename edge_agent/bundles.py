@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+from common.digests import file_digest
 from common.errors import InvalidArgument, Unavailable, Violation
 from common.names import is_digest
 
@@ -61,8 +61,8 @@ class BundleStore:
 
 def _seal(part: Path, path: Path, digest: str) -> None:
     """Verifies the download and gives it its name; a wrong one is removed, to begin anew."""
+    found = file_digest(part)
     with part.open("rb") as file:
-        found = "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())
     if found != digest:
         part.unlink()

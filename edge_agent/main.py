@@ -7,16 +7,16 @@ import os
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from importlib import metadata
 from typing import Any
 
 import click
 import structlog
-from prometheus_client import start_http_server
 
 from common import logs, process
-from common.errors import InvalidArgument, Unavailable, Violation
+from common.errors import Unavailable
+from common.exposition import expose
 from common.rpc import server as rpc
+from common.version import installed
 from common.xds_bootstrap import bootstrap_json
 from edge_agent import memory
 from edge_agent.agent import Agent
@@ -81,7 +81,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     spec = preprocess.parse(settings.checked().preprocess)
     parts = _wired(settings)
     if settings.metrics_listen:
-        _expose(settings.metrics_listen, parts.agent)
+        expose(settings.metrics_listen, parts.agent.stats.registry, default_host="127.0.0.1")
     server = await _listening(parts) if settings.listen else None
     tasks: list[asyncio.Task[None]] = []
     try:
@@ -123,7 +123,7 @@ def _wired(settings: Settings) -> Process:
 
 
 def _link(settings: Settings, agent: Agent) -> ControllerLink:
-    identity = Identity(settings.device, metadata.version("sliceplane"), settings.workload)
+    identity = Identity(settings.device, installed(), settings.workload)
 
     def assign(assignment: Assignment) -> None:
         told = bool(assignment.bundle_digest) and bool(settings.tail)
@@ -212,16 +212,6 @@ def _report(agent: Agent) -> edge_pb2.Report:
         latency_p50_ms=stats.percentile(0.50),
         latency_p95_ms=stats.percentile(0.95),
     )
-
-
-def _expose(listen: str, agent: Agent) -> None:
-    host, _, port = listen.rpartition(":")
-    if not port.isdigit():
-        raise InvalidArgument(Violation("--metrics-listen", f'"{listen}" is not HOST:PORT'))
-    try:
-        start_http_server(int(port), host or "127.0.0.1", agent.stats.registry)
-    except OSError as error:
-        raise Unavailable(f"cannot listen on {listen}: {error.strerror}") from error
 
 
 if __name__ == "__main__":

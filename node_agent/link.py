@@ -15,13 +15,13 @@ from grpc import aio
 
 from common.backoff import delays
 from common.errors import SliceplaneError
+from common.version import installed
 from node_agent import wire
 from node_agent.agent import Agent
 from protos.sliceplane.node.v1 import node_pb2 as pb
 from protos.sliceplane.node.v1 import node_pb2_grpc
 
 log = structlog.get_logger("link")
-VERSION = "0.1.0"
 QUIET_S = 0.05  # changes that come together are reported together
 
 
@@ -75,7 +75,7 @@ class Link:
             self.agent.accept(wire.desired(answer.desired))
 
     async def _reports(self, stop: asyncio.Event, ended: asyncio.Event) -> AsyncIterator[pb.ConnectRequest]:
-        hello = pb.Hello(node=self.node, address=self.address, agent_version=VERSION, instance_id=self.instance)
+        hello = pb.Hello(node=self.node, address=self.address, agent_version=installed(), instance_id=self.instance)
         yield pb.ConnectRequest(hello=hello)
         await self.agent.surveyed.wait()
         while not (stop.is_set() or ended.is_set()):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 
-from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from common.errors import InvalidArgument, Unavailable, Violation
+from common.exposition import expose
 from node_agent.model import Observed, State
 
 Values = dict[tuple[str, ...], float]  # by label values
@@ -42,19 +42,6 @@ def _family(name: str, text: str, labels: list[str], values: Values) -> GaugeMet
 
 def serve(listen: str, observed: Callable[[], Observed]) -> Callable[[], None]:
     """Answers GET /metrics on `listen` ("HOST:PORT"); what ends it. InvalidArgument, Unavailable."""
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise InvalidArgument(Violation("--metrics-listen", f'"{listen}" must be HOST:PORT'))
     registry = CollectorRegistry()
     registry.register(Reports(observed))
-    try:
-        server, thread = start_http_server(int(port), host.strip("[]"), registry)
-    except OSError as error:
-        raise Unavailable(f"cannot listen on {listen} for metrics: {error.strerror}") from error
-
-    def end() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join(5)
-
-    return end
+    return expose(listen, registry)

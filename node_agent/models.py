@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import shutil
 from collections.abc import Collection
@@ -14,6 +13,7 @@ import grpc
 import structlog
 from grpc import aio
 
+from common.digests import file_digest
 from common.errors import OutOfRange, ResourceExhausted, SliceplaneError, Unavailable
 from common.rpc.status import from_rpc_error
 from protos.sliceplane.model.v1 import model_pb2, model_pb2_grpc
@@ -80,7 +80,7 @@ class ModelCache:
             raise _said(failure, digest) from error
         except TimeoutError as error:
             raise Unavailable(f"the download of {digest} stalled for {STALL_S:.0f} s") from error
-        if await asyncio.to_thread(_sha256, part) != digest:
+        if await asyncio.to_thread(file_digest, part) != digest:
             part.unlink()
             raise Unavailable(f"the download of {digest} arrived damaged: trying again")
         part.rename(path)
@@ -112,8 +112,3 @@ def _said(failure: SliceplaneError, digest: str) -> SliceplaneError:
     failure.message = f"cannot download {digest}: {failure.message}"
     failure.args = (failure.message,)
     return failure
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"

@@ -16,13 +16,11 @@ from typing import Any
 import grpc
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
-from common.bundle import Bundle, BundleError
+from common.bundle import Bundle, BundleError, looks_like_bundle
 from common.errors import InvalidArgument, Unavailable, Violation
 from common.rpc.channel import aio_channel
 from node_agent.config import config_pbtxt
 from node_agent.model import SegmentSpec, Serve, Unit
-
-BUNDLE_MAGIC = b"PK\x03\x04"
 
 
 def command(spec: SegmentSpec, unit: Unit, repository: Path, host: str, drain_s: float) -> list[str]:
@@ -66,9 +64,7 @@ async def lay_out(spec: SegmentSpec, model: Path, folder: Path) -> Path:
 def _place(spec: SegmentSpec, model: Path, target: Path) -> None:
     fresh = target.with_suffix(".new")
     fresh.unlink(missing_ok=True)
-    with model.open("rb") as file:
-        is_bundle = file.read(4) == BUNDLE_MAGIC
-    if is_bundle:
+    if looks_like_bundle(model):
         fresh.write_bytes(_part(spec, model))
     elif spec.serve is Serve.TAIL:
         raise InvalidArgument(Violation("model_digest", "only a bundle has a tail to serve: cut the model with slicer"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -14,6 +13,7 @@ from common import bundle
 from common.bundle import Manifest
 from common.bundle_manifest import Part, Tensor
 from common.codec import LEVELS, CodecParams
+from common.digests import digest_of
 from slicer import graph, load, model, probe
 from slicer.calibrate import clips
 from slicer.cut import Halves, split
@@ -95,7 +95,7 @@ def _manifest(
         tail_input=load.inputs(halves.tail)[0].name,
         inputs=tuple(_tensor(load.tensor(value)) for value in load.inputs(whole)),
         outputs=tuple(map(_tensor, outputs)),
-        parts={part: Part(f"{part}.onnx", len(data), _digest(data)) for part, data in contents.items()},
+        parts={part: Part(f"{part}.onnx", len(data), digest_of(data)) for part, data in contents.items()},
         levels=tuple(LEVELS),
         default_level=level,
         clips=ranges,
@@ -104,7 +104,3 @@ def _manifest(
 
 def _tensor(about: model.Tensor) -> Tensor:
     return Tensor(about.name, about.dtype, about.shape or ())
-
-
-def _digest(data: bytes) -> str:
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"

@@ -66,7 +66,7 @@ def load(world: World) -> None:
     """Load through an unmodified tritonclient at xds:///NAME."""
     show = world.show
     with show.stage(f"Load: an unmodified tritonclient at xds:///NAME, Poisson arrivals, {LOAD_S:.0f} s"):
-        process = world.load(RATES, SLO_MS, LOAD_S)
+        process = world.load(RATES, LOAD_S)
         with show.console.status("   load is running ..."):
             found = loaded(process, LOAD_S + 60)
         table(world, found)

@@ -45,21 +45,20 @@ class World:
 
     def cli(self, *arguments: str, shown: bool = True) -> str:
         """Runs `sliceplane ...` as an operator would, prints command and output; its output."""
-        command = [str(BIN / "sliceplane"), *arguments]
-        env = {**os.environ, "SLICEPLANE_SERVER": self.server, "COLUMNS": "120"}
-        done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=REPO, check=False)
         if shown:
             self.show.console.print(f"   [green]$[/] sliceplane {' '.join(arguments)}", markup=True)
-            self.show.console.print(done.stdout.rstrip(), markup=False)
-        if done.returncode:
-            raise RuntimeError(f"sliceplane {' '.join(arguments)} failed: {done.stderr.strip() or done.stdout.strip()}")
-        return done.stdout
+        output = self.run("sliceplane", *arguments)
+        if shown:
+            self.show.console.print(output.rstrip(), markup=False)
+        return output
 
     def run(self, program: str, *arguments: str) -> str:
         """Runs one of our programs; its output. RuntimeError with its last words if it fails."""
-        done = subprocess.run([str(BIN / program), *arguments], capture_output=True, text=True, cwd=REPO, check=False)
+        command = [str(BIN / program), *arguments]
+        env = {**os.environ, "SLICEPLANE_SERVER": self.server, "COLUMNS": "120"}
+        done = subprocess.run(command, env=env, capture_output=True, text=True, cwd=REPO, check=False)
         if done.returncode:
-            raise RuntimeError(f"{program} {' '.join(arguments)} failed: {done.stderr.strip()}")
+            raise RuntimeError(f"{program} {' '.join(arguments)} failed: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
     def bootstrap(self, address: str = "127.0.0.1") -> Path:
@@ -68,12 +67,9 @@ class World:
         self.cli("xds-bootstrap", f"--xds-server={address}:{self.plane.ports['xds']}", "-o", str(target), shown=False)
         return target
 
-    def load(self, rates: dict[str, float], slo_ms: dict[str, float], seconds: float) -> subprocess.Popen[bytes]:
+    def load(self, rates: dict[str, float], seconds: float) -> subprocess.Popen[bytes]:
         """Starts the load generator in a process of its own; `loaded` reads what it found."""
-        workloads = [
-            {"name": name, "rate": rate, "slo_ms": slo_ms[name], "samples": str(self.samples(name))}
-            for name, rate in rates.items()
-        ]
+        workloads = [{"name": name, "rate": rate, "samples": str(self.samples(name))} for name, rate in rates.items()]
         spec = self.plane.folder / "load.json"
         spec.write_text(json.dumps({"seconds": seconds, "seed": 7, "workloads": workloads}))
         env = {**os.environ, "GRPC_XDS_BOOTSTRAP": str(self.bootstrap()), "GRPC_VERBOSITY": "NONE"}

@@ -13,19 +13,15 @@ from pathlib import Path
 from typing import Any
 
 from common import onnx_meta
-from common.bundle import Bundle, BundleError
+from common.bundle import Bundle, BundleError, looks_like_bundle
 from common.bundle_manifest import PARTS
 
 MEMORY_LIMIT = 12 << 30  # address space, bytes: a 2 GiB file and its parsed copy fit
 
-ZIP = b"PK\x03\x04"
-
 
 def facts(path: Path) -> dict[str, Any]:
     """Format, inputs, outputs and batchability; of a bundle those of its tail. NotServable, BundleError."""
-    with path.open("rb") as file:
-        begins = file.read(len(ZIP))
-    if begins != ZIP:
+    if not looks_like_bundle(path):
         return {"format": "onnx", **onnx_meta.facts(str(path))}
     bundle = Bundle.open(path)
     read = {part: _part(bundle, part) for part in PARTS}

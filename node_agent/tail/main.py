@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 import structlog
-from prometheus_client import start_http_server
 
 from common import logs, process
 from common.bundle import Bundle, BundleError
 from common.errors import InvalidArgument, Violation
+from common.exposition import expose
 from common.rpc import server as rpc
 from node_agent.tail.budget import Budget
 from node_agent.tail.decode import Decoder
@@ -112,7 +112,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     server = rpc.build([settings.listen], max_message_bytes=wire_bytes, max_send_bytes=-1)
     rpc.add(server, SERVICE, tail_pb2_grpc.add_TailServiceServicer_to_server, TailService(cut, parts, server.closing))
     if settings.metrics_listen:
-        _expose(settings.metrics_listen, metrics)
+        expose(settings.metrics_listen, metrics.registry, default_host="127.0.0.1")
     await server.start(serving=False)
     log.info("serving", port=server.ports[0], bundle=cut.bundle_digest, cut=cut.cut_id, triton=settings.triton)
     prober = asyncio.create_task(_probe(triton, server))
@@ -142,13 +142,6 @@ def _open(path: Path) -> Bundle:
         return Bundle.open(path)
     except BundleError as error:
         raise InvalidArgument(Violation("--bundle", str(error))) from error
-
-
-def _expose(listen: str, metrics: Metrics) -> None:
-    host, _, port = listen.rpartition(":")
-    if not port.isdigit():
-        raise InvalidArgument(Violation("--metrics-listen", f'"{listen}" is not HOST:PORT'))
-    start_http_server(int(port), host or "127.0.0.1", metrics.registry)
 
 
 if __name__ == "__main__":

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as installed
-
 import click
+
+from common.version import installed
 
 
 @click.command()
 def version() -> None:
     """Show the version of this command."""
-    click.echo(f"sliceplane {installed('sliceplane')}")
+    click.echo(f"sliceplane {installed()}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from common.digests import file_digest
 from common.errors import FailedPrecondition, InvalidArgument, Violation
 from common.names import name_violation
 from protos.sliceplane.model.v1 import model_pb2 as pb
@@ -128,12 +128,6 @@ class ModelVerbs:
             allow_missing=allow_missing,
         )
         self._calls.unary(self._model_stub.DeleteModel, request)
-
-
-def file_digest(path: Path) -> str:
-    """ "sha256:" and 64 hex digits of the file."""
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _upload(header: pb.UploadHeader, file: BinaryIO, progress: Progress | None) -> Iterator[pb.UploadModelRequest]:

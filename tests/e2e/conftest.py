@@ -72,7 +72,7 @@ class Stage:
         samples = self.plane.folder / "samples.npz"
         x = np.random.default_rng(1).normal(size=(64, FEATURES)).astype(np.float32)
         np.savez(samples, input_x=x, output_y=2 * x + 1)
-        work = {"name": workload, "rate": rate, "slo_ms": 1000.0, "samples": str(samples)}
+        work = {"name": workload, "rate": rate, "samples": str(samples)}
         spec = self.plane.folder / "load.json"
         spec.write_text(json.dumps({"seconds": seconds, "seed": 3, "workloads": [work]}))
         xds = self.plane.folder / "xds.json"

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from bench.plane import free_port
 from edge_agent.main import serve
 from edge_agent.settings import Settings
 from tests.fakes.edge_model import Cut, Floats
-from tests.fakes.edge_tail import free_port
 
 
 def settings(folder: Path, cut: Cut | None = None, **changes: Any) -> Settings:

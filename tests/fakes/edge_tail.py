@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,18 +13,12 @@ import psutil
 from grpc import aio
 from grpc_health.v1 import health_pb2
 
+from bench.plane import free_port
 from tests.fakes.edge_model import Cut
 from tests.fakes.edge_triton import FakeTriton
 
 SERVICE = "sliceplane.tail.v1.TailService"
 MODEL = "net"
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def until(holds: Callable[[], bool], within_s: float = 10) -> None:
