@@ -178,23 +178,30 @@ class Agent:
             self._workers[id_] = asyncio.create_task(self._guarded(id_, otherwise, job))
 
     async def _ensure(self, spec: SegmentSpec, present: tuple[Instance, ...]) -> None:
-        self._say(await self.segments.ensure(spec, present))
+        status, trouble = await self.segments.ensure(spec, present), self.troubles.get(spec.id)
+        if trouble and status.state is State.CREATING and not status.endpoints:
+            # Trying again, a download say, is no success yet: what failed stays failed, and its pauses go on growing.
+            status = replace(status, state=State.FAILED, message=f"{status.message}, after: {trouble.why}")
+        else:
+            self.troubles.pop(spec.id, None)
+        self._say(status)
 
     async def _look(self, record: Record, why: str) -> None:
         self._say(await self.segments.look(record, why))
+        self.troubles.pop(record.spec.id, None)
 
     async def _remove(self, record: Record) -> None:
         if record.spec.id not in self.troubles:
             self._say(SegmentStatus(record.spec.id, State.REMOVING, mig_uuid=record.mig_uuid))
         await self.segments.remove(record)
         self.statuses.pop(record.spec.id, None)
+        self.troubles.pop(record.spec.id, None)
         self.changed.set()
         self._wake.set()  # what waited for its slices may come now
 
     async def _guarded(self, id_: str, otherwise: State, job: Coroutine[Any, Any, None]) -> None:
         try:
             await job
-            self.troubles.pop(id_, None)
         except Exception as error:  # one segment's fault, known or not, must not cost the others their agent
             if not isinstance(error, SliceplaneError | OSError):
                 log.error("step failed unexpectedly", segment=id_, exc_info=error)

@@ -99,6 +99,29 @@ async def test_one_trouble_costs_no_other(tmp_path: Path, error: Exception) -> N
     assert found["bad"].message == str(error)
 
 
+async def test_trying_again_is_no_success(tmp_path: Path) -> None:
+    """A download that fails each time leaves its segment failed while it is tried again, and in the end stuck; once the
+    model is there the segment serves and nothing is held against it."""
+    models, gone = FakeModels(), NotFound("model version", DIGEST)
+    agent = build(Host(), tmp_path, models)
+    agent.accept(Desired(1, 1, (spec("a"),)))
+    for tries in range(1, STUCK_AFTER + 1):
+        models.missing[DIGEST] = gone
+        await turns(agent, 1)
+        assert agent.troubles["a"].tries == tries
+        models.missing[DIGEST] = None  # under way once more
+        await turns(agent, 2)
+        (status,) = agent.observed().segments
+        assert status.state is State.FAILED
+        assert gone.message in status.message
+    assert [c.type for c in agent.observed().conditions] == ["Stuck"]
+    del models.missing[DIGEST]
+    await turns(agent, 2)
+    assert agent.observed().segments[0].state is State.READY
+    assert agent.observed().conditions == ()
+    assert agent.troubles == {}
+
+
 async def test_unknown_gpu_and_teardown(tmp_path: Path) -> None:
     """A segment for a GPU that is not here waits and says so; a teardown takes everything, even what is in use."""
     host = Host()
