@@ -17,7 +17,9 @@ from tests.fakes.api_server import serving
 from tests.fakes.api_state import ApiState
 from tests.integration.cli.conftest import Cli
 
-COMMAND = [sys.executable, "-c", "from sliceplane.cli.main import main; main()"]
+# A test run in the background of a script has SIGINT ignored, and would hand that on.
+HEAR_CTRL_C = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+COMMAND = [sys.executable, "-c", f"{HEAR_CTRL_C}; from sliceplane.cli.main import main; main()"]
 
 
 def started(*arguments: object) -> subprocess.Popen[str]:
