@@ -10,6 +10,10 @@ from itertools import zip_longest
 
 from common.mig import A100_80GB, Geometry
 
+# How a plan holds to an SLO: batches shorter than a share of it, as in the paper; or a bound from queueing.
+HALF, QUEUEING = "half", "queueing"
+SLO_MODELS = (HALF, QUEUEING)
+
 
 @dataclass(frozen=True, slots=True)
 class Point:
@@ -56,6 +60,10 @@ class Service:
     max_processes: int | None = None  # None: the options' own
     max_batch: int | None = None  # None: any batch size
     revision: str = ""  # whatever else must be equal for a running segment to be kept (model digest, kind)
+    priority: int = 0  # the higher is served first where GPUs are too few
+    min_hosts: int = 1  # hosts that its segments are spread over at least
+    memory_mb: float = 0.0  # GPU memory of one process, MB; 0: not known, any instance will do
+    exclusive: bool = False  # never shares a segment with other services
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,9 @@ class Options:
     max_gpus: int | None = None  # None: as many as it takes
     max_segments: int = 100_000  # of one service; guards against a mistyped rate
     geometry: Geometry = field(default=A100_80GB)
+    slo_model: str = HALF  # what a point must hold to: HALF or QUEUEING
+    attainment: float = 0.9999  # of QUEUEING: the share of requests within the SLO
+    burstiness: float = 1.25  # of QUEUEING: the peak of the arrival rate over its mean
 
     def __post_init__(self) -> None:
         if not 0 < self.latency_share <= 1:
@@ -121,6 +132,12 @@ class Options:
         for name in ("max_processes", "max_segments"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.slo_model not in SLO_MODELS:
+            raise ValueError(f"slo_model must be {' or '.join(SLO_MODELS)}, got {self.slo_model!r}")
+        if not 0 < self.attainment < 1:
+            raise ValueError(f"attainment must be above 0 and below 1, got {self.attainment}")
+        if not 1 <= self.burstiness < math.inf:
+            raise ValueError(f"burstiness must be a finite number, at least 1, got {self.burstiness}")
         if self.max_gpus is not None and self.max_gpus < 0:
             raise ValueError(f"max_gpus must be at least 0, got {self.max_gpus}")
 
