@@ -7,14 +7,11 @@ from pathlib import Path
 
 import click
 
-from controller.allocator import OPTIMAL, PARVAGPU
 from sliceplane.cli import plan_live, plan_offline
 from sliceplane.cli.files import files_option
 from sliceplane.cli.output import output_option
+from sliceplane.cli.plan_options import How, offline_options, refuse_offline_options
 from sliceplane.cli.session import LiveCommand, Session, bad_input, pass_session
-
-ALGORITHMS = (OPTIMAL, PARVAGPU)
-SLO_MODELS = ("half",)  # one so far: naming it now keeps scripts valid when others come
 
 
 @click.command(cls=LiveCommand)
@@ -22,31 +19,17 @@ SLO_MODELS = ("half",)  # one so far: naming it now keeps scripts valid when oth
     "--profiles", "profiles", multiple=True, type=click.Path(path_type=Path), metavar="DIR|FILE", help="Plan offline."
 )
 @click.option("--workloads", multiple=True, metavar="FILE|DIR|-", help="What to plan offline for.")
-@click.option("--algorithm", type=click.Choice(ALGORITHMS), default=PARVAGPU, show_default=True, help="How to plan.")
-@click.option("--time-limit", type=click.FloatRange(min=0), metavar="S", help="Of optimal: the best plan by then.")
-@click.option(
-    "--suspect-rows", default="drop", show_default=True, metavar="keep|drop|FILE", help="Measurements that look wrong."
-)
-@click.option("--max-processes", type=click.IntRange(1, 48), default=5, show_default=True, help="Per segment.")
-@click.option("--single", is_flag=True, help="One process per segment, no MPS.")
-@click.option("--no-optimization", is_flag=True, help="Without allocation optimization.")
-@click.option("--slo-model", type=click.Choice(SLO_MODELS), default="half", show_default=True, expose_value=False)
-@click.option("--latency-share", type=float, default=0.45, show_default=True, help="Of the SLO, for one batch.")
+@offline_options
 @files_option("Live: as if these were applied.", required=False)
 @click.option("--delete", "deleted", multiple=True, metavar="NAME", help="Live: as if this workload were deleted.")
+@click.option("--dry-run", is_flag=True, expose_value=False, help="Accepted for clearness: plan never changes a thing.")
 @output_option("table", "json", "yaml")
 @pass_session
 def plan(
     session: Session,
     profiles: tuple[Path, ...],
     workloads: tuple[str, ...],
-    algorithm: str,
-    time_limit: float | None,
-    suspect_rows: str,
-    max_processes: int,
-    single: bool,
-    no_optimization: bool,
-    latency_share: float,
+    how: How,
     files: tuple[str, ...],
     deleted: tuple[str, ...],
     output: str,
@@ -61,17 +44,15 @@ def plan(
     \b
     Examples:
       sliceplane plan --profiles parvagpu/profiles --workloads services.yaml
-      sliceplane plan --profiles parvagpu/profiles --workloads services.yaml --algorithm optimal -o json
+      sliceplane plan --profiles parvagpu/profiles --workloads services.yaml --algorithm parvagpu -o json
+      sliceplane plan --profiles parvagpu/profiles --workloads services.yaml --slo-model queueing --plot map.png
       sliceplane plan -f workloads.yaml
     """
     if profiles or workloads:
         _refuse_mixture(profiles, workloads, files, deleted)
-        how = plan_offline.How(
-            max_processes, single, not no_optimization, latency_share, algorithm, suspect_rows, time_limit
-        )
         plan_offline.show(profiles, workloads, how, output)
     else:
-        _refuse_offline_options()
+        refuse_offline_options()
         plan_live.show(session.client, files, deleted, output)
 
 
@@ -84,12 +65,3 @@ def _refuse_mixture(
         raise bad_input("--profiles is missing: offline plans need profile files (for the live fleet say -f)")
     if not workloads:
         raise bad_input("--workloads is missing: say what to plan for")
-
-
-def _refuse_offline_options() -> None:
-    """The live planner's options are the controller's own: silence would promise what is not done."""
-    context = click.get_current_context()
-    offline = ("algorithm", "time_limit", "suspect_rows", "max_processes", "single", "no_optimization", "slo_model")
-    for name in (*offline, "latency_share"):
-        if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE:
-            raise bad_input(f"--{name.replace('_', '-')} is for offline plans: say --profiles and --workloads too")

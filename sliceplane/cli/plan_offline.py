@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -25,38 +23,11 @@ from controller.allocator import plan as allocate
 from sliceplane.cli import maps
 from sliceplane.cli.files import documents_of
 from sliceplane.cli.output import print_json, print_yaml
+from sliceplane.cli.plan_options import How
 from sliceplane.cli.profile_files import tables_of
-from sliceplane.cli.session import bad_input
-from sliceplane.cli.suspect_rows import DROP, usable
+from sliceplane.cli.suspect_rows import usable
 from sliceplane.cli.tables import Column, number, show_table, tenths
 from sliceplane.types import Workload
-
-
-@dataclass(frozen=True, slots=True)
-class How:
-    """The planner's switches."""
-
-    max_processes: int
-    single: bool
-    optimize: bool
-    latency_share: float
-    algorithm: str = PARVAGPU
-    suspect_rows: str = DROP
-    time_limit_s: float | None = None  # of the optimal planner; None: as long as it takes
-
-    @property
-    def options(self) -> Options:
-        """As the allocator takes them; exit 2 if one is out of bounds."""
-        try:
-            return Options(
-                latency_share=self.latency_share,
-                max_processes=self.max_processes,
-                single=self.single,
-                optimize=self.optimize,
-            )
-        except ValueError as error:
-            raise bad_input(str(error).replace("latency_share", "--latency-share")) from error
-
 
 UNSERVABLE: tuple[Column[Unservable], ...] = (
     Column("UNSERVED", lambda one: one.service),
@@ -84,7 +55,7 @@ def show(profiles: Sequence[Path], workloads: Sequence[str], how: How, output: s
 def _made(services: Sequence[Service], tables: Mapping[str, ProfileTable], options: Options, how: How) -> Plan:
     if how.algorithm == PARVAGPU:
         return allocate(services, tables, options)
-    limit = math.inf if how.time_limit_s is None else time.monotonic() + how.time_limit_s
+    limit = time.monotonic() + how.time_limit
     return plan_optimal(services, tables, options, expired=lambda: time.monotonic() >= limit)
 
 
