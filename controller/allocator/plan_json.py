@@ -1,8 +1,11 @@
-"""A plan as the JSON that `sliceplane plan -o json` prints."""
+"""A plan as the JSON that `sliceplane plan -o json` prints.
+
+A shared segment's `workload` is a list; its `tenants` have each one's figures.
+"""
 
 from typing import Any
 
-from controller.allocator.types import Placed, Plan, Unservable
+from controller.allocator.types import Placed, Plan, Segment, Tenant, Unservable
 
 
 def plan_to_json(plan: Plan, elapsed_ms: float) -> dict[str, Any]:
@@ -21,16 +24,35 @@ def plan_to_json(plan: Plan, elapsed_ms: float) -> dict[str, Any]:
 
 def _segment(plan: Plan, placed: Placed) -> dict[str, Any]:
     segment = placed.segment
-    return {
+    found = {
         "gpu": placed.gpu,
         "start": placed.start,
         "profile": plan.geometry.default(segment.size).name,
         "gpcs": segment.size,
-        "workload": segment.service,
+        "workload": _workload(segment),
         "batch": segment.batch,
         "processes": segment.processes,
         "throughput": segment.throughput,
         "latency_ms": segment.latency_ms,
+    }
+    if segment.tenants:
+        found["tenants"] = [_tenant(tenant) for tenant in segment.tenants]
+    return found
+
+
+def _workload(segment: Segment) -> str | list[str]:
+    """A shared segment names all its tenants."""
+    return [tenant.service for tenant in segment.tenants] or segment.service
+
+
+def _tenant(tenant: Tenant) -> dict[str, Any]:
+    return {
+        "workload": tenant.service,
+        "rate": tenant.rate,
+        "slo_ms": tenant.slo_ms,
+        "batch": tenant.batch,
+        "throughput": tenant.throughput,
+        "latency_ms": tenant.latency_ms,
     }
 
 

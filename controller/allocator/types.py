@@ -64,11 +64,24 @@ class Service:
     min_hosts: int = 1  # hosts that its segments are spread over at least
     memory_mb: float = 0.0  # GPU memory of one process, MB; 0: not known, any instance will do
     exclusive: bool = False  # never shares a segment with other services
+    derated: bool = False  # its points already allow for queueing: they are taken as they stand
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """A service on a shared segment, where executions are one at a time, one process each."""
+
+    service: str
+    rate: float
+    batch: int
+    latency_ms: float  # of one execution alone, as measured
+    throughput: float  # what it is given: its rate
+    slo_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A MIG instance's worth of one service."""
+    """A MIG instance's worth of one service, or of several tenants."""
 
     service: str
     size: int
@@ -77,6 +90,7 @@ class Segment:
     throughput: float
     latency_ms: float
     revision: str = ""
+    tenants: tuple[Tenant, ...] = ()  # empty: not shared
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +139,7 @@ class Options:
     slo_model: str = HALF  # what a point must hold to: HALF or QUEUEING
     attainment: float = 0.9999  # of QUEUEING: the share of requests within the SLO
     burstiness: float = 1.25  # of QUEUEING: the peak of the arrival rate over its mean
+    tenant_memory_mb: float = 1500.0  # of sharing: of a tenant whose memory is not known
 
     def __post_init__(self) -> None:
         if not 0 < self.latency_share <= 1:
@@ -138,6 +153,8 @@ class Options:
             raise ValueError(f"attainment must be above 0 and below 1, got {self.attainment}")
         if not 1 <= self.burstiness < math.inf:
             raise ValueError(f"burstiness must be a finite number, at least 1, got {self.burstiness}")
+        if not 0 < self.tenant_memory_mb < math.inf:
+            raise ValueError(f"tenant_memory_mb must be a finite number above 0, got {self.tenant_memory_mb}")
         if self.max_gpus is not None and self.max_gpus < 0:
             raise ValueError(f"max_gpus must be at least 0, got {self.max_gpus}")
 
