@@ -1,10 +1,12 @@
 """Why a service cannot be planned at all, each refusal with the number that would change it."""
 
 import math
+from collections.abc import Sequence
 
 from controller.allocator.demand_matching import segments_needed
 from controller.allocator.optimal_triplet_decision import Triplets, allowed_points, latency_limit
-from controller.allocator.types import Options, Point, ProfileTable, Reason, Service, Unservable
+from controller.allocator.slo.queueing import least_slo_ms
+from controller.allocator.types import QUEUEING, Options, Point, ProfileTable, Reason, Service, Unservable
 
 
 def invalid_demand(service: Service) -> Unservable | None:
@@ -30,11 +32,22 @@ def too_slow(service: Service, table: ProfileTable, options: Options) -> Unserva
     if not points:
         return _nothing_allowed(service, options)
     best = min(points, key=lambda point: point.latency_ms)
+    if options.slo_model == QUEUEING:
+        return _queues_too_long(service, points, best, options)
     would_do = _slo_for(best.latency_ms, options.latency_share)
     detail = (
         f"a batch must take less than {latency_limit(service, options):g} ms "
         f"({options.latency_share:g} of slo_ms {service.slo_ms:g}); the best that {service.model!r} can do is "
         f"{best.latency_ms:g} ms ({_at(best)}): slo_ms {would_do:g} would do"
+    )
+    return Unservable(service.name, Reason.SLO_UNREACHABLE, detail, best.latency_ms, would_do)
+
+
+def _queues_too_long(service: Service, points: Sequence[Point], best: Point, options: Options) -> Unservable:
+    would_do = math.ceil(least_slo_ms(points, options) * 10) / 10
+    detail = (
+        f"slo_ms {service.slo_ms:g} leaves no room to queue for {options.attainment * 100:g} % of the requests; "
+        f"the best that {service.model!r} can do is {best.latency_ms:g} ms a batch ({_at(best)}): slo_ms {would_do:g} would do"
     )
     return Unservable(service.name, Reason.SLO_UNREACHABLE, detail, best.latency_ms, would_do)
 

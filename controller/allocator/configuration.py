@@ -10,7 +10,8 @@ from controller.allocator.optimal_triplet_decision import (
     latency_limit,
     optimal_triplet_decision,
 )
-from controller.allocator.types import Options, ProfileTable, Service, Unservable
+from controller.allocator.slo.queueing import rounded_slo
+from controller.allocator.types import QUEUEING, Options, ProfileTable, Service, Unservable
 
 Servable = dict[str, tuple[Service, Triplets]]  # by service name, in the order given
 
@@ -24,7 +25,7 @@ class Configurator:
         self._profiles = profiles
         self._options = options
         self._latencies: dict[_Limits, list[float]] = {}
-        self._decided: dict[tuple[_Limits, int], Triplets | None] = {}
+        self._decided: dict[tuple[_Limits, float], Triplets | None] = {}
         self._same: dict[tuple[object, ...], Triplets] = {}
 
     def triplets(self, service: Service) -> Triplets | Unservable:
@@ -41,16 +42,21 @@ class Configurator:
         return too_many_segments(service, triplets, self._options) or triplets
 
     def _decide(self, service: Service, table: ProfileTable) -> Triplets | None:
-        """Only how many of the latencies lie under the limit matters, so that is the key."""
         limits = (service.model, self._options.processes_for(service), service.max_batch)
+        key = limits, self._within(service, table, limits)
+        if key not in self._decided:
+            self._decided[key] = self._shared(optimal_triplet_decision(service, table, self._options))
+        return self._decided[key]
+
+    def _within(self, service: Service, table: ProfileTable, limits: _Limits) -> float:
+        """All that matters of an SLO: by the paper's rule, how many of the latencies lie under its limit."""
+        if self._options.slo_model == QUEUEING:
+            return rounded_slo(service.slo_ms)
         latencies = self._latencies.get(limits)
         if latencies is None:
             points = allowed_points(service, table, self._options)
             latencies = self._latencies[limits] = sorted(point.latency_ms for point in points)
-        key = limits, bisect_left(latencies, latency_limit(service, self._options))
-        if key not in self._decided:
-            self._decided[key] = self._shared(optimal_triplet_decision(service, table, self._options))
-        return self._decided[key]
+        return bisect_left(latencies, latency_limit(service, self._options))
 
     def _shared(self, triplets: Triplets | None) -> Triplets | None:
         if triplets is None:

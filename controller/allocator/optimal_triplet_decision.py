@@ -6,7 +6,8 @@ Source: ParvaGPU (SC24, arXiv 2409.14447), first stage of the configurator.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from controller.allocator.types import Options, Point, ProfileTable, Service
+from controller.allocator.slo.queueing import derated
+from controller.allocator.types import QUEUEING, Options, Point, ProfileTable, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,7 @@ class Triplets:
 
 
 def latency_limit(service: Service, options: Options) -> float:
-    """What a batch's latency must stay under, milliseconds."""
+    """What a batch's latency must stay under, milliseconds, by the paper's rule."""
     return options.latency_share * service.slo_ms
 
 
@@ -34,10 +35,18 @@ def allowed_points(service: Service, table: ProfileTable, options: Options) -> l
     ]
 
 
+def fast_points(service: Service, table: ProfileTable, options: Options) -> list[Point]:
+    """The allowed points that hold the SLO; by the queueing rule, each at the rate up to which it does."""
+    points = allowed_points(service, table, options)
+    if options.slo_model == QUEUEING:
+        return derated(points, service.slo_ms, options)
+    limit = latency_limit(service, options)
+    return [point for point in points if point.latency_ms < limit]
+
+
 def optimal_triplet_decision(service: Service, table: ProfileTable, options: Options) -> Triplets | None:
     """The service's triplets, or None where no point is fast enough; the first wins a tie."""
-    limit = latency_limit(service, options)
-    fast = [point for point in allowed_points(service, table, options) if point.latency_ms < limit]
+    fast = fast_points(service, table, options)
     if not fast:
         return None
     return Triplets(optimal=_highest(fast), best=_best_of_each_size(fast))
