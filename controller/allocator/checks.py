@@ -47,7 +47,8 @@ def _queues_too_long(service: Service, points: Sequence[Point], best: Point, opt
     would_do = math.ceil(least_slo_ms(points, options) * 10) / 10
     detail = (
         f"slo_ms {service.slo_ms:g} leaves no room to queue for {options.attainment * 100:g} % of the requests; "
-        f"the best that {service.model!r} can do is {best.latency_ms:g} ms a batch ({_at(best)}): slo_ms {would_do:g} would do"
+        f"the best that {service.model!r} can do is {best.latency_ms:g} ms a batch ({_at(best)}): "
+        f"slo_ms {would_do:g} would do"
     )
     return Unservable(service.name, Reason.SLO_UNREACHABLE, detail, best.latency_ms, would_do)
 

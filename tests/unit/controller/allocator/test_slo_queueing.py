@@ -1,0 +1,122 @@
+"""The queueing rule: bounds that grow as they should, held by a simulated queue, and plans made with it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.allocator import Options, Point, ProfileTable, Service, plan, plan_optimal
+from controller.allocator.slo.batch_fill import fill_ms
+from controller.allocator.slo.queueing import SLO_SHARE, admitted, derated, rounded_slo
+from controller.allocator.slo.turns import decay, missed, most_arrivals, rounded
+
+QUEUEING = Options(slo_model="queueing", burstiness=1.0)
+BATCHES = st.sampled_from([1, 2, 3, 4, 8, 16, 32, 64, 128, 256])
+TURNS = st.floats(1, 80)
+
+
+@given(BATCHES, TURNS, st.floats(1e-6, 0.5))
+def test_more_room_admits_more(batch: int, turns: float, misses: float) -> None:
+    """Grows with the objective, the batch and the share that may miss; stays below what the server can do."""
+    found = most_arrivals(batch, turns, misses)
+    assert 0 <= found < batch
+    assert found <= most_arrivals(batch, turns * 1.1, misses) + 1e-5 * batch
+    assert found <= most_arrivals(2 * batch, turns, misses) + 1e-5 * batch
+    assert found <= most_arrivals(batch, turns, min(2 * misses, 1)) + 1e-5 * batch
+
+
+@given(st.floats(0.01, 0.999), BATCHES)
+def test_the_decay_solves_its_equation_from_below(load: float, batch: int) -> None:
+    """a (e^theta - 1) <= theta b at the root taken, > just above it."""
+    arrivals = load * batch
+    theta = decay(arrivals, batch)
+    assert theta > 0
+    assert arrivals * math.expm1(theta) <= theta * batch * (1 + 1e-9)
+    assert arrivals * math.expm1(theta * 1.01 + 1e-6) > (theta * 1.01 + 1e-6) * batch
+
+
+@given(st.floats(0.1, 200))
+def test_objectives_are_rounded_down_by_little(turns: float) -> None:
+    """To at most the figure itself and at least 98.8 % of it, up to 64 turns."""
+    found = rounded(turns)
+    assert found <= turns
+    assert found == 0 if turns < 1 else found >= min(turns, 64) * 0.988
+    assert rounded_slo(turns) <= turns * (1 + 1e-12)
+
+
+@pytest.mark.parametrize(("batch", "turns"), [(1, 6.0), (4, 3.0), (16, 2.5), (64, 3.0)])
+def test_a_greedy_batcher_holds_the_bound(batch: int, turns: float) -> None:
+    """A simulated queue at the admitted rate misses no more than the rule allows; at 1.6 times the rate, or full
+    load, it does: the rule is safe and not far off."""
+    misses = 1e-2
+    arrivals = most_arrivals(batch, turns, misses)
+    assert _simulated(arrivals, batch, turns) <= misses
+    assert _simulated(min(1.6 * arrivals, 1.02 * batch), batch, turns) > misses
+    assert missed(arrivals, batch, turns) <= misses
+
+
+def _simulated(arrivals: float, batch: int, turns: float, requests: int = 60_000) -> float:
+    """The share of requests that take longer than `turns` of a greedy batch server, every batch one turn."""
+    came = np.cumsum(np.random.default_rng(7).exponential(1 / arrivals, requests))
+    late = first = 0
+    free = 0.0
+    while first < requests:
+        start = max(free, came[first])
+        last = min(first + batch, int(np.searchsorted(came, start, side="right")))
+        free = start + 1
+        late += int((free - came[first:last] > turns).sum())
+        first = last
+    return late / requests
+
+
+def test_derating_keeps_what_serves_and_never_raises() -> None:
+    """A point too slow is left out, no point gains, a smaller batch measured slower slows the larger."""
+    points = [Point(1, 1, 1, 100, 10), Point(1, 8, 1, 400, 20), Point(1, 64, 1, 600, 107), Point(2, 8, 2, 900, 18)]
+    found = derated(points, 100, QUEUEING)
+    assert {(p.size, p.batch) for p in found} == {(1, 1), (1, 8), (2, 8)}
+    before = {(p.size, p.batch, p.processes): p.throughput for p in points}
+    assert all(0 < p.throughput < before[p.size, p.batch, p.processes] for p in found)
+    slowed = derated([Point(1, 4, 1, 100, 40), Point(1, 8, 1, 400, 20)], 200, QUEUEING)
+    assert slowed[-1].throughput == pytest.approx(admitted(8, 40, rounded_slo(200), QUEUEING))
+    assert SLO_SHARE < 1
+
+
+@settings(max_examples=40)
+@given(st.floats(1, 3), st.floats(0.9, 0.99999), st.floats(1, 2000), st.floats(60, 5000))
+def test_plans_cover_the_rate_at_what_their_points_admit(
+    burstiness: float, attainment: float, rate: float, slo_ms: float
+) -> None:
+    """Both algorithms: the admitted rates add up to the rate; burstier or stricter never takes fewer GPCs."""
+    table = ProfileTable(
+        "m",
+        tuple(
+            Point(s, b, 1, 60 * s * b**0.5, 1000 * b / (60 * s * b**0.5)) for s in (1, 2, 3, 4, 7) for b in (1, 4, 16)
+        ),
+    )
+    options = Options(slo_model="queueing", burstiness=burstiness, attainment=attainment)
+    service = Service("a", "m", rate, slo_ms)
+    for planner in (plan, plan_optimal):
+        made = planner([service], {"m": table}, options)
+        assert not made.unservable
+        assert sum(one.segment.throughput for one in made.placed) >= rate * (1 - 1e-9)
+        half = planner([service], {"m": table}, Options(latency_share=0.9))
+        assert made.gpus >= half.gpus
+
+
+def test_a_hopeless_slo_is_told_one_that_would_do() -> None:
+    """The refusal names the SLO at which the same service is planned."""
+    table = ProfileTable("m", (Point(1, 1, 1, 100, 10),))
+    refused = plan([Service("a", "m", 1, 12)], {"m": table}, QUEUEING).unservable[0]
+    assert refused.reason.value == "SLO_UNREACHABLE"
+    assert refused.slo_that_would_do_ms is not None
+    assert not plan([Service("a", "m", 0.1, refused.slo_that_would_do_ms * 1.05)], {"m": table}, QUEUEING).unservable
+
+
+def test_batches_fill_as_slowly_as_requests_come() -> None:
+    """bert in the paper's S1: 127 gaps at 19 a second, longer than its objective of 6434 ms."""
+    assert fill_ms(19, 128) == pytest.approx(6684, abs=1)
+    assert fill_ms(19, 1) == 0
