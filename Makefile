@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command 
 BIN := .venv/bin
 KEEP ?=
 
-.PHONY: help install demo test check bench-allocator protos migration fmt clean
+.PHONY: help install demo test check bench-allocator bench-replay protos migration fmt clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: install ## lint, types, import walls, protos
 
 bench-allocator: install ## plan scenarios and drawn fleets optimally and as ParvaGPU does; writes docs/results/allocator.md
 	@$(BIN)/python -m bench.allocator $(ARGS)
+
+bench-replay: install ## replay simulated minutes of arrivals against the plans; writes docs/results/replay.md
+	@$(BIN)/python -m bench.replay $(ARGS)
 
 protos: install ## regenerate the checked-in stubs from protos/
 	@protos/generate.sh

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from controller import allocator
+from controller.allocator.types import QUEUEING
 from controller.model import Model, Profile, Segment, Serve, Workload
 from controller.ports import Snapshot
 from controller.reconcile.fleet import kind_of
@@ -54,7 +55,10 @@ def queue_delay_us(slo_ms: float, planner: allocator.Options) -> int:
     The paper plans with batches that take less than 0.45 of the SLO. A request may wait for the batch before
     its own and then for its own, 0.9 of the SLO together; what is left may be spent waiting for company. Rounded
     down to a power of two: it is fixed at a segment's birth, and a slightly different SLO shall not replace it.
+    The queueing rule counts on batchers that never wait: at high load batches fill while the one before runs.
     """
+    if planner.slo_model == QUEUEING:
+        return 0
     spare_us = int(slo_ms * 1000 * max(0.0, 1 - 2 * planner.latency_share))
     return min(1 << (spare_us.bit_length() - 1), 1 << 30) if spare_us else 0
 

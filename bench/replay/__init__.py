@@ -1,0 +1,1 @@
+"""Discrete-event replay of arrivals against a plan."""
