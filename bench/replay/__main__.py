@@ -80,8 +80,8 @@ def _text(results: report.Results, chosen: argparse.Namespace) -> str:
 
 Written by `make bench-replay`: a discrete-event replay of {chosen.minutes:g} simulated minutes of each scenario, seed
 {chosen.seed}, on ParvaGPU's measured tables with the suspect rows of the reference list dropped. A request picks a
-segment at random by planned throughput, a segment's processes take turns, each has a queue and Triton's dynamic batcher; a
-batch of k takes what was measured, linear between measured batches. Bursty: rates {chosen.burstiness:g} and
+segment at random by planned throughput, a segment's processes take turns, each has a queue and Triton's dynamic
+batcher; a batch of k takes what was measured, linear between measured batches. Bursty: rates {chosen.burstiness:g} and
 {2 - chosen.burstiness:g} times the mean in turn, each for 5 s on average. "half" is the paper's rule (a batch takes
 less than 0.45 of the SLO) with the queue delay that the controller sets then; "queueing" is `--slo-model queueing` at
 its default of 99.99 %, planned for the bursts unless it says burstiness 1, with no queue delay.

@@ -25,7 +25,9 @@ def draw(results: Results, path: Path) -> None:
             axes.scatter(at, late, s=26, color=f"C{number}", marker="osD^v"[number % 5], label=name)
             for x, y, of in zip(at, late, results.values(), strict=True):
                 gpus = str(of[name].plan.gpus)
-                axes.annotate(gpus, (x, y), (0, 6), textcoords="offset points", ha="center", fontsize=6.5)
+                axes.annotate(
+                    gpus, (x, y), (0, 5 + 8 * (number % 2)), textcoords="offset points", ha="center", fontsize=6.5
+                )
         axes.axhline(1 - target, color="grey", linestyle="--", linewidth=0.9)
         axes.set(yscale="log", title=f"{traffic} arrivals", ylim=(FLOOR / 2, 2), xticks=range(len(results)))
         axes.set_xticklabels(list(results))
