@@ -46,13 +46,14 @@ def replay(
     seconds: float,
     *,
     seed: int,
+    routing: int = 0,
     delay_ms: Callable[[Service], float] = lambda _: 0.0,
     tick: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
     """One outcome for each service that the plan serves; each service draws from a generator of its own.
 
     As xDS and gRPC do it, a request picks a segment at random by planned throughput, and a segment's processes
-    take turns. `tables` say what batches truly take; `tick` is called after each service.
+    take turns; another `routing` sends the same arrivals other ways. `tables` say what batches truly take; `tick` is called after each service.
     """
     placed: dict[str, list[Segment]] = defaultdict(list)
     for one in plan.placed:
@@ -62,6 +63,7 @@ def replay(
         if placed[service.name]:
             draw = np.random.default_rng((seed, index))
             came = arrivals(service.rate, seconds, draw)
+            draw = np.random.default_rng((seed, index, 1 + routing))
             table = tables[service.model]
             found.append(_service(service, placed[service.name], table, came, seconds, draw, delay_ms(service)))
         tick()
@@ -89,10 +91,11 @@ def _service(
             latencies.append((served.done - own) * 1000)
             busy_s += served.busy_s
     processes = sum(segment.processes for segment in segments)
-    return _outcome(service, np.concatenate(latencies), busy_s / (processes * seconds))
+    return outcome_of(service, np.concatenate(latencies), busy_s / (processes * seconds))
 
 
-def _outcome(service: Service, latencies_ms: npt.NDArray[np.float64], busy: float) -> Outcome:
+def outcome_of(service: Service, latencies_ms: npt.NDArray[np.float64], busy: float) -> Outcome:
+    """The outcome of a service whose requests took so long; infinite where one was never answered."""
     missed = int((latencies_ms > service.slo_ms).sum())
     marks = np.percentile(latencies_ms, PERCENTILES) if latencies_ms.size else np.zeros(len(PERCENTILES))
     return Outcome(service.name, service.slo_ms, latencies_ms.size, missed, tuple(float(mark) for mark in marks), busy)
