@@ -21,7 +21,6 @@ from bench.replay.run import Outcome, outcome_of, replay
 from common.xds_bootstrap import bootstrap
 from controller.allocator import Plan, ProfileTable, Service
 
-
 ROUTINGS = 20
 
 

@@ -50,10 +50,11 @@ def replay(
     delay_ms: Callable[[Service], float] = lambda _: 0.0,
     tick: Callable[[], None] = lambda: None,
 ) -> list[Outcome]:
-    """One outcome for each service that the plan serves; each service draws from a generator of its own.
+    """One outcome for each service that the plan serves; each service draws from generators of its own.
 
     As xDS and gRPC do it, a request picks a segment at random by planned throughput, and a segment's processes
-    take turns; another `routing` sends the same arrivals other ways. `tables` say what batches truly take; `tick` is called after each service.
+    take turns; another `routing` sends the same arrivals other ways. `tables` say what batches truly take; `tick`
+    is called after each service.
     """
     placed: dict[str, list[Segment]] = defaultdict(list)
     for one in plan.placed:
