@@ -61,7 +61,7 @@ class _Packing:
                 return self._add(segment, item, exponent)
         if self._items.memory[item] <= self._capacity and self._holds([item]):
             self.segments.append([])
-            return self._add(len(self.segments) - 1, item, -np.inf)
+            return self._add(len(self.segments) - 1, item, 0.0)
         return None
 
     def _holds(self, members: list[int]) -> bool:

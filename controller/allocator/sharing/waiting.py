@@ -56,9 +56,8 @@ def holds(load: Load, thetas: Array, miss: float) -> bool:
     beyond = chernoff(load, thetas) - np.log(miss)
     if beyond.max() > HOPELESS:
         return False
-    unclear = np.flatnonzero(beyond > 0)
-    tightest_first = unclear[np.argsort(load.slacks[unclear])]
-    return all(ballot(load, int(tenant)) <= miss for tenant in tightest_first)
+    worst_first = np.argsort(-beyond, kind="stable")
+    return all(ballot(load, int(tenant)) <= miss for tenant in worst_first if beyond[tenant] > 0)
 
 
 def growth(rates: Array, latencies: Array, thetas: Array) -> Array:
