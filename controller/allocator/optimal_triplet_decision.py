@@ -38,7 +38,7 @@ def allowed_points(service: Service, table: ProfileTable, options: Options) -> l
 def fast_points(service: Service, table: ProfileTable, options: Options) -> list[Point]:
     """The allowed points that hold the SLO; by the queueing rule, each at the rate up to which it does."""
     points = allowed_points(service, table, options)
-    if options.slo_model == QUEUEING:
+    if options.slo_model == QUEUEING and not service.derated:
         return derated(points, service.slo_ms, options)
     limit = latency_limit(service, options)
     return [point for point in points if point.latency_ms < limit]
