@@ -15,7 +15,7 @@ def match(
     """Each wanted segment that runs, where it runs; then the others, in the order given.
 
     A running segment on an unknown GPU, at an illegal start or over another one matches nothing. Where more
-    run than are wanted, those on cordoned and on emptier GPUs are given up first.
+    run than are wanted, those on cordoned and on emptier GPUs are given up first, pinned ones last.
     """
     wants: dict[object, list[Segment]] = defaultdict(list)
     for segment in reversed(wanted):
@@ -27,7 +27,8 @@ def match(
         open_wants = wants[key_of(running.segment)]
         if open_wants and mask and not mask & taken[running.gpu]:
             taken[running.gpu] |= mask
-            pinned.append(Position(running.gpu, running.start, open_wants.pop()))
+            found = Position(running.gpu, running.start, open_wants.pop(), running.pinned)
+            pinned.append(found)
     return pinned, _without(wanted, [position.segment for position in pinned])
 
 
@@ -38,7 +39,7 @@ def _keep_first(live: Sequence[Running], gpus: Mapping[str, Gpu]) -> list[Runnin
     for running in known:
         load[running.gpu] += running.segment.size
     order = {gpu: index for index, gpu in enumerate(gpus)}
-    return sorted(known, key=lambda r: (gpus[r.gpu].cordoned, -load[r.gpu], order[r.gpu], r.start, r.id))
+    return sorted(known, key=lambda r: (not r.pinned, gpus[r.gpu].cordoned, -load[r.gpu], order[r.gpu], r.start, r.id))
 
 
 def _without(segments: Sequence[Segment], used: Sequence[Segment]) -> list[Segment]:

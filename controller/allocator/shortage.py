@@ -1,10 +1,11 @@
 """What found no room, by service, and how many GPUs more would hold it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from common.mig import A100_80GB, Geometry
 from controller.allocator.segment_relocation import segment_relocation
-from controller.allocator.stability_types import Gpu, Shortage
+from controller.allocator.spread import hosts_of
+from controller.allocator.stability_types import Gpu, Position, Shortage
 from controller.allocator.types import Placed, Segment
 
 
@@ -28,6 +29,26 @@ def shortages(left: Sequence[Segment], placed: Sequence[Placed], gpus: Sequence[
         )
         for service, segments in by_service.items()
     )
+
+
+def too_few_hosts(
+    positions: Sequence[Position], gpus: Sequence[Gpu], min_hosts: Mapping[str, int]
+) -> tuple[Shortage, ...]:
+    """One entry, without segments, for each service that is served from fewer hosts than it asks for."""
+    there = len({gpu.host for gpu in gpus if not gpu.cordoned})
+    found = hosts_of(positions, gpus)
+    return tuple(
+        Shortage(service, segments=0, throughput=0.0, gpus=0, detail=hosts_detail(wanted, found[service], there))
+        for service, wanted in min_hosts.items()
+        if 0 < found.get(service, 0) < wanted
+    )
+
+
+def hosts_detail(wanted: int, found: int, there: int) -> str:
+    """What a service lacks that stands on too few hosts; `there`: hosts that take segments."""
+    if there < wanted:
+        return f"needs {wanted - there} more hosts: min_hosts {wanted}, and {there} take segments"
+    return f"needs room on {wanted - found} more hosts: min_hosts {wanted}, found on {found} of {there}"
 
 
 def _gpus_more(left: Sequence[Segment], placed: Sequence[Placed], gpus: Sequence[Gpu], geometry: Geometry) -> int:

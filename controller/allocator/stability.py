@@ -8,13 +8,14 @@ is said.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.mig import Geometry
 from controller.allocator.board import BREAK, WAIT, Board, Passing, Shapes, passing_cost, shapes_of
 from controller.allocator.from_map import positions_from_map
 from controller.allocator.matching import match
-from controller.allocator.shortage import shortages
+from controller.allocator.shortage import shortages, too_few_hosts
+from controller.allocator.spread import spread
 from controller.allocator.stability_types import Created, Gpu, Kept, Placement, Position, Running, key_of
 from controller.allocator.types import Placed, Segment
 
@@ -24,22 +25,42 @@ def rearrange(
     current: Sequence[Running],
     gpus: Sequence[Gpu],
     priority: Sequence[str] = (),
+    *,
+    min_hosts: Mapping[str, int] | None = None,
+    dense: bool = False,
 ) -> Placement:
     """What to keep, create and remove so that the GPUs come to hold the plan's segments.
 
     `gpus` are those that may be used, in order of preference; a running segment on any other is removed.
     `priority` names services, the first to be served first; those not named follow in the plan's order.
-    Every start is legal, no slot is given twice among kept and created, and a second call on the result
-    changes nothing.
+    `min_hosts`: by service, the hosts that its segments are spread over at least, as far as there are segments
+    and hosts. `dense`: no more GPUs than the plan has, though that moves more. Every start is legal, no slot is
+    given twice among kept and created, and a second call on the result changes nothing.
     """
-    task = _task(placed, gpus, priority)
+    task = _task(placed, gpus, priority, dense=dense)
     positions, left = _decide(task, [running for running in current if not running.leaving], current)
     while left:  # where it ends, a second call would end too
         again, still_left = _decide(task, _as_running(positions), ())
         if len(still_left) >= len(left):
             break
         positions, left = again, still_left
-    return _compare(task, positions, left, current)
+    hosts = min_hosts or {}
+    stand = {(one.gpu, one.start, key_of(one.segment)) for one in current if not one.leaving}
+    positions = spread(positions, gpus, task.shapes, hosts, stand, _passing(task, positions, current))
+    return placement_of(placed, positions, left, current, gpus, hosts)
+
+
+def placement_of(
+    placed: Sequence[Placed],
+    positions: Sequence[Position],
+    left: Sequence[Segment],
+    current: Sequence[Running],
+    gpus: Sequence[Gpu],
+    min_hosts: Mapping[str, int],
+) -> Placement:
+    """The positions, legal ones of a plan's segments, against what there is now; `left` found no room."""
+    found = _compare(_task(placed, gpus, ()), positions, left, current)
+    return replace(found, shortages=(*found.shortages, *too_few_hosts(positions, gpus, min_hosts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +71,7 @@ class _Task:
     wanted: Sequence[Segment]
     gpus: Mapping[str, Gpu]
     shapes: Mapping[Geometry, Shapes]
+    dense: bool = False
 
     def mask(self, gpu: str, start: int, size: int) -> int:
         """The slots covered, 0 where the GPU is unknown or the start not legal."""
@@ -58,12 +80,12 @@ class _Task:
         return self.shapes[self.gpus[gpu].geometry].mask(size, start)
 
 
-def _task(placed: Sequence[Placed], gpus: Sequence[Gpu], priority: Sequence[str]) -> _Task:
+def _task(placed: Sequence[Placed], gpus: Sequence[Gpu], priority: Sequence[str], *, dense: bool = False) -> _Task:
     services = dict.fromkeys((*priority, *(one.segment.service for one in placed)))
     rank = {service: index for index, service in enumerate(services)}
     segments = (one.segment for one in placed)
     wanted = sorted(segments, key=lambda s: (rank[s.service], -s.size, s.batch, s.processes, s.revision))
-    return _Task(placed, wanted, {gpu.id: gpu for gpu in gpus}, shapes_of(gpus))
+    return _Task(placed, wanted, {gpu.id: gpu for gpu in gpus}, shapes_of(gpus), dense)
 
 
 def _decide(task: _Task, live: Sequence[Running], occupants: Sequence[Running]) -> tuple[list[Position], list[Segment]]:
@@ -82,6 +104,8 @@ def _attempts(
 ) -> Iterator[list[Position] | None]:
     """Whole placements, the least change first; None for one that leaves something out."""
     gpus = list(task.gpus.values())
+    if task.dense:
+        yield positions_from_map(task.placed, pinned, gpus, task.shapes, passing)
     if not pinned:
         mapped = positions_from_map(task.placed, pinned, gpus, task.shapes, passing)
         yield _calmer(task, mapped, _fill_all(task, pinned, rest, passing), passing)
@@ -90,8 +114,8 @@ def _attempts(
     if not _could_fit(task):
         return
     for loose in _loosened(task, pinned):
-        held = [position for position in pinned if position.gpu not in loose]
-        freed = [position.segment for position in pinned if position.gpu in loose]
+        held = [position for position in pinned if position.pinned or position.gpu not in loose]
+        freed = [position.segment for position in pinned if not position.pinned and position.gpu in loose]
         yield _fill_all(task, held, rest + freed, {})
     yield positions_from_map(task.placed, pinned, gpus, task.shapes, passing)
 
@@ -152,7 +176,7 @@ def _passing(task: _Task, pinned: Sequence[Position], occupants: Sequence[Runnin
 
 def _as_running(positions: Sequence[Position]) -> list[Running]:
     return [
-        Running(str(index), position.gpu, position.start, position.segment) for index, position in enumerate(positions)
+        Running(str(index), one.gpu, one.start, one.segment, pinned=one.pinned) for index, one in enumerate(positions)
     ]
 
 

@@ -6,12 +6,13 @@ from common.mig import Geometry
 from controller.allocator.types import Segment
 
 # What must be equal for a running segment to serve as a wanted one.
-SegmentKey = tuple[str, str, int, int, int]
+SegmentKey = tuple[str, str, int, int, int, tuple[tuple[str, int], ...]]
 
 
 def key_of(segment: Segment) -> SegmentKey:
-    """Service, revision, size, batch, processes: measured figures may change under a running segment."""
-    return segment.service, segment.revision, segment.size, segment.batch, segment.processes
+    """Service, revision, size, batch, processes, tenants: measured figures may change under a running segment."""
+    tenants = tuple((tenant.service, tenant.batch) for tenant in segment.tenants)
+    return segment.service, segment.revision, segment.size, segment.batch, segment.processes, tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Gpu:
     id: str
     geometry: Geometry
     cordoned: bool = False  # keeps what runs and is wanted, takes nothing new
+    host: str = ""  # what fails together with it; "" is a host too
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class Running:
     start: int
     segment: Segment
     leaving: bool = False
+    pinned: bool = False  # never moved while it is wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +92,4 @@ class Position:
     gpu: str
     start: int
     segment: Segment
+    pinned: bool = False
