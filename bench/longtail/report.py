@@ -1,0 +1,57 @@
+"""The tables of docs/results/sharing.md."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bench.longtail.runs import NOMINAL, Fleet, Replayed
+
+
+def fleets_table(fleets: Sequence[Fleet]) -> str:
+    """GPUs with and without sharing."""
+    rows = [
+        "| seed | peak / mean rate | a segment each | shared | share | lower bound | shared segments | tenants each "
+        "| alone | refused | planned in |",
+        "|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    return "\n".join(rows + [_fleet(one) for one in fleets]) + "\n"
+
+
+def _fleet(one: Fleet) -> str:
+    tenants = [len(segment.tenants) for segment in one.segments]
+    cells = (
+        str(one.seed),
+        f"{one.options.burstiness:g}",
+        f"{one.alone.gpus}",
+        f"**{one.shared.gpus}**",
+        f"{one.shared.gpus / one.alone.gpus:.1%}",
+        f"{one.shared.lower_bound}",
+        f"{len(tenants)} ({_sizes(one)})",
+        f"{min(tenants, default=0)}-{max(tenants, default=0)}, mean {sum(tenants) / max(len(tenants), 1):.1f}",
+        f"{len(one.shared.placed) - len(tenants)}",
+        f"{len(one.shared.unservable)}",
+        f"{one.seconds:.1f} s",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _sizes(one: Fleet) -> str:
+    sizes = Counter(segment.size for segment in one.segments)
+    return ", ".join(f"{count} × {size}g" for size, count in sorted(sizes.items()))
+
+
+def replay_table(rows: Sequence[tuple[Fleet, Replayed]]) -> str:
+    """Requests later than their SLO: raw count, and share."""
+    head = [
+        "| seed | peak / mean rate | order of execution | load | requests | late | share late | worst time / SLO |",
+        "|---:|---:|---|---|---:|---:|---:|---:|",
+    ]
+    return "\n".join(head + [_replay(*row) for row in rows]) + "\n"
+
+
+def _replay(one: Fleet, run: Replayed) -> str:
+    load = "as planned" if run.load == NOMINAL else f"rate × {run.load.rate:g}, latency × {run.load.latency:g}"
+    share = f"{run.late / max(run.requests, 1):.2e}"
+    cells = (str(one.seed), f"{one.options.burstiness:g}", run.order, load, f"{run.requests:,}", f"{run.late:,}")
+    return f"| {' | '.join(cells)} | {share} | {run.worst:.2f} |"
