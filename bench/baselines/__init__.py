@@ -1,0 +1,1 @@
+"""Other systems' allocators on the same tables and scenarios."""
