@@ -13,9 +13,9 @@ from pathlib import Path
 from bench.allocator.__main__ import DATA, REPOSITORY
 from bench.allocator.fleets import drawn, read
 from bench.longtail.plot import draw
-from bench.longtail.replay import ORDERS, Load
+from bench.longtail.replay import NOMINAL, ORDERS, Load
 from bench.longtail.report import fleets_table, replay_table
-from bench.longtail.runs import NOMINAL, Fleet, Replayed, fleet, replayed
+from bench.longtail.runs import Fleet, Replayed, fleet, replayed
 from controller.allocator import Options
 from controller.allocator.sharing.light import LATENCY_MARGIN
 

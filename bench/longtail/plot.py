@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.longtail.runs import EDGES, NOMINAL, Replayed
+from bench.longtail.replay import NOMINAL
+from bench.longtail.runs import EDGES, Replayed
 
 
 def draw(runs: Sequence[Replayed], miss: float, path: Path) -> None:

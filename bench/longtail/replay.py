@@ -42,7 +42,10 @@ class Load:
     latency: float = 1.0
 
 
-def replay(tenants: Sequence[Tenant], minutes: float, seed: int, order: Order, load: Load) -> Array:
+NOMINAL = Load()
+
+
+def replay(tenants: Sequence[Tenant], minutes: float, seed: int, order: Order, load: Load = NOMINAL) -> Array:
     """Each request's time from arrival to answer over its SLO, shape (requests,); arrivals are Poisson."""
     times, whose = _arrivals(tenants, minutes * 60_000, seed, load)
     latencies = [tenant.latency_ms * load.latency for tenant in tenants]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.longtail.runs import NOMINAL, Fleet, Replayed
+from bench.longtail.replay import NOMINAL
+from bench.longtail.runs import Fleet, Replayed
 
 
 def fleets_table(fleets: Sequence[Fleet]) -> str:

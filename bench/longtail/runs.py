@@ -15,7 +15,6 @@ from controller.allocator import Options, Plan, Segment, Service, plan_optimal
 from controller.allocator.sharing import plan_shared
 
 EDGES = np.linspace(0, 2, 401)  # of time over SLO
-NOMINAL = Load()
 
 
 @dataclass(frozen=True, slots=True)
