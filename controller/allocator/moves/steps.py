@@ -8,122 +8,77 @@ free slots takes its place meanwhile. Where there is no such room the break is m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
 
-from controller.allocator.moves.floor import Floor, Place
+from controller.allocator.moves.types import Action, Step
+from controller.allocator.moves.work import Job, Work
 from controller.allocator.stability_types import Gpu, Placement, Running
-from controller.allocator.types import Segment
 
-
-class Action(Enum):
-    """What a step does."""
-
-    CREATE = "create"
-    DRAIN = "drain"
-    DELETE = "delete"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One move; steps of a `wave` may be made at once, a wave begins when the one before is done.
-
-    `short` is by how many items/s the service is under its rate from this step on, until its next one is created.
-    """
-
-    wave: int
-    action: Action
-    gpu: str
-    start: int
-    segment: Segment
-    why: str
-    short: float = 0.0
-
-
-@dataclass
-class _Work:
-    floor: Floor
-    create: dict[Place, Segment]
-    remove: dict[Place, Segment]
-    steps: list[Step] = field(default_factory=list)
-    wave: int = 0
-    temporary: set[Place] = field(default_factory=set)
-
-    def add(self, action: Action, place: Place, segment: Segment, why: str, short: float = 0.0) -> None:
-        self.steps.append(Step(self.wave, action, *place, segment, why, short))
+__all__ = ["Action", "Step", "steps"]
 
 
 def steps(
-    placement: Placement, current: Sequence[Running], gpus: Sequence[Gpu], rates: Mapping[str, float]
+    placement: Placement,
+    current: Sequence[Running],
+    gpus: Sequence[Gpu],
+    rates: Mapping[str, float] | None = None,
 ) -> tuple[Step, ...]:
     """Create, drain and delete steps that lead from `current` to the placement.
 
-    `gpus` are those that live: what ran on others is gone and needs no step. `rates` are items/s by service.
+    `gpus` are those that live: what ran on others is gone and needs no step. `rates` are items/s by service; a
+    service that is not in `rates` needs nothing. Without `rates` each needs what it has, or what it is to have if
+    that is less. Raises ValueError where the placement is not legal.
+
+    A step waits for `after` only. That is enough in any order that keeps to it: each drain waits for all that is
+    created for its services before it in the list, so of the drains done, the last in the list has all it counted on.
     """
-    alive = {gpu.id for gpu in gpus}
-    standing = {(one.gpu, one.start): one.segment for one in current if one.gpu in alive}
-    work = _Work(
-        Floor(gpus, rates, dict(standing)),
-        {(new.gpu, new.start): new.segment for new in placement.created},
-        {(old.gpu, old.start): old.segment for old in placement.removed if old.gpu in alive},
-    )
+    work = Work(placement, current, gpus, rates)
     while work.create or work.remove:
-        made = _create_ready(work)
-        freed = _remove_safe(work)
-        if not (made or freed):
-            _make_room(work)
-        work.wave += 1
-    waves = {wave: number for number, wave in enumerate(sorted({step.wave for step in work.steps}))}
-    return tuple(replace(step, wave=waves[step.wave]) for step in work.steps)
+        created = _create_ready(work)
+        removed = _remove_safe(work)
+        if not (created or removed or _stand_in(work)):
+            _break(work)
+    return work.in_waves()
 
 
-def _create_ready(work: _Work) -> bool:
-    """Creates whatever has its slots free; the first in need of capacity first."""
-    ready = [at for at, segment in work.create.items() if work.floor.has_room(*at, segment.size)]
-    for at in ready:
-        segment = work.create.pop(at)
-        work.floor.standing[at] = segment
-        work.add(Action.CREATE, at, segment, "its slots are free")
-    if ready:
-        work.wave += 1
+def _create_ready(work: Work) -> bool:
+    """Creates whatever has its slots free; what is in need of capacity first."""
+    ready = [job for job in work.create.values() if work.slots.has_room(job.place, job.segment.size)]
+    for job in sorted(ready, key=lambda job: not work.in_need(job.segment)):
+        work.do_create(job, "it is wanted here, and its slots are free")
     return bool(ready)
 
 
-def _remove_safe(work: _Work) -> bool:
-    """Drains and deletes whatever its service can do without."""
+def _remove_safe(work: Work) -> bool:
+    """Drains and deletes whatever its services can do without, what is in the way of others first."""
     found = False
-    for at in list(work.remove):
-        if work.floor.short_without(at) == 0:
-            _remove(work, at, "the others of its service carry the rate")
+    for job in sorted(work.remove.values(), key=lambda job: (not job.temporary, not work.blocked_by(job))):
+        if work.lacking_without(job) == 0:
+            work.do_remove(job, "the others of its service carry the rate")
             found = True
     return found
 
 
-def _remove(work: _Work, at: Place, why: str, short: float = 0.0) -> None:
-    segment = work.remove.pop(at)
-    work.add(Action.DRAIN, at, segment, why, short)
-    work.add(Action.DELETE, at, segment, "drained")
-    del work.floor.standing[at]
+def _stand_in(work: Work) -> bool:
+    """A temporary copy of one that is in the way of others, on slots that nothing waits for if there are such."""
+    in_the_way = [job for job in work.remove.values() if not job.temporary and work.blocked_by(job)]
+    in_the_way.sort(key=lambda job: (job.segment.size, job.place))
+    everything = work.reserved()
+    tries = [(job, everything) for job in in_the_way] + [(job, None) for job in in_the_way]
+    for job, reserved in tries:
+        place = work.slots.spare_place(job.segment.size, work.reserved(job) if reserved is None else reserved)
+        if place is not None:
+            copy = Job(f"temporary-{len(work.made)}", place, job.segment, temporary=True)
+            work.do_create(copy, f"stands in for {job.id}, whose slots are needed")
+            work.remove[copy.id] = copy
+            work.do_remove(job, f"{copy.id} stands in")
+            return True
+    return False
 
 
-def _make_room(work: _Work) -> None:
-    """Nothing can be done without harm: a temporary copy where there is room for one, else the smallest break."""
-    reserved: dict[str, int] = {}
-    for (gpu, start), segment in work.create.items():
-        reserved[gpu] = reserved.get(gpu, 0) | work.floor.mask(gpu, start, segment.size)
-    for at, segment in sorted(work.remove.items(), key=lambda item: (item[1].size, item[0])):
-        if at in work.temporary:
-            continue
-        spare = work.floor.spare_place(segment.size, reserved)
-        if spare is not None:
-            work.floor.standing[spare] = segment
-            work.add(Action.CREATE, spare, segment, "temporary, so that its original may go")
-            work.wave += 1
-            _remove(work, at, "a temporary copy stands in")
-            work.remove[spare] = segment
-            work.temporary.add(spare)
-            return
-    if not work.remove:
+def _break(work: Work) -> None:
+    """There is no spare room: the one in the way that the least is lost by goes first."""
+    in_the_way = [job for job in work.remove.values() if work.blocked_by(job)]
+    if not in_the_way:
         raise ValueError(f"nothing makes room for {sorted(work.create)}: is the placement legal?")
-    at = min(work.remove, key=lambda place: (work.floor.short_without(place), place))
-    _remove(work, at, "no spare slots: its successor needs its place", work.floor.short_without(at))
+    job = min(in_the_way, key=lambda job: (work.lacking_without(job), job.place))
+    work.do_remove(job, "its slots are needed, and no free ones would take a copy", work.short_without(job))
