@@ -10,7 +10,7 @@ from sliceplane.picture.palette import FAINT, INK, LINE, MUTED, PAPER, Look, loo
 from sliceplane.picture.scene import Box, Label, Scene, ground, text_width
 from sliceplane.picture.sizes import MARGIN, Sizes, sizes_for
 
-MOST_GPUS = 1000  # drawn; more would not be legible
+MOST_GPUS = 400  # drawn; more would not be legible, and take long as PNG
 TITLE, SUBTITLE = 15.0, 11.0
 
 

@@ -50,10 +50,10 @@ def _figure(scene: Scene) -> Figure:
     axes.set(xlim=(0, scene.width), ylim=(scene.height, 0))
     for box in scene.boxes:
         edge = box.edge or "none"
-        axes.add_patch(Rectangle((box.x, box.y), box.width, box.height, facecolor=box.fill, edgecolor=edge, lw=0.6))
+        axes.add_artist(Rectangle((box.x, box.y), box.width, box.height, facecolor=box.fill, edgecolor=edge, lw=0.6))
         if box.hatch:
             hatch = _HATCHES[box.hatch]
-            axes.add_patch(Rectangle((box.x, box.y), box.width, box.height, fill=False, ec=PAPER, lw=0, hatch=hatch))
+            axes.add_artist(Rectangle((box.x, box.y), box.width, box.height, fill=False, ec=PAPER, lw=0, hatch=hatch))
     for label in scene.labels:
         axes.text(
             label.x,
