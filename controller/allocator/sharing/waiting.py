@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[np.float64]
+Spectrum = npt.NDArray[np.complex128]
 
 STEPS = 240  # of the lattice, in a tenant's slack
 # By so much, in logarithms, may Chernoff's bound miss where the ballot theorem's is asked: near 1e-4 it is
@@ -25,6 +26,7 @@ _POINTS = 512  # of a Fourier inversion: above 2 STEPS, so that rounding errors 
 _DAMPING = 1e-12  # radius^_POINTS: by how much of those _POINTS further on a coefficient comes out too high
 # P(V = v) is at most _DAMPING too high; E[V; V + A = j], below j, at most the sum over m of _DAMPING^m (j + m _POINTS).
 _ERROR = float(_DAMPING * (2 * STEPS + 2 * _POINTS * (1 + np.log(STEPS))))
+_BLOCK = 16  # about the square root of STEPS
 _LARGEST_EXPONENT = 500.0  # e to it is finite, and past any use
 
 
@@ -101,11 +103,21 @@ def ballot(load: Load, tenant: int) -> float:
     damped = np.fft.irfft(idle / (1 - residual), _POINTS)[: steps + 1]  # P(V = v) radius^v
     weighted = np.fft.rfft(damped * np.arange(steps + 1), _POINTS)
     others = np.delete(rates, tenant) @ (np.delete(jumps, tenant, axis=0) - 1)
-    powers = np.cumprod(np.broadcast_to(np.exp(others) / z, (steps, len(z))), axis=0)
-    fold = np.full(len(z), 2.0)  # the other half of the spectrum is the conjugate
-    fold[[0, -1]] = 1.0
-    first_at = (powers @ (fold * weighted)).real / _POINTS / np.arange(1, steps + 1)
-    return float(1 - idle - first_at.sum() + _ERROR)
+    weighted[1:-1] *= 2  # the other half of the spectrum is the conjugate
+    emptied = (weighted @ _logarithm(np.exp(others) / z, steps)).real / _POINTS
+    return float(1 - idle - emptied + _ERROR)
+
+
+def _logarithm(y: Spectrum, terms: int) -> Spectrum:
+    """The sum of y^j / j for j from 1 to `terms`: as a matrix of blocks, so that few powers are taken."""
+    low = np.cumprod(np.broadcast_to(y, (_BLOCK, len(y))), axis=0)
+    blocks = -(-terms // _BLOCK)
+    j = np.arange(1, blocks * _BLOCK + 1)
+    inner = np.where(j <= terms, 1 / j, 0.0).reshape(blocks, _BLOCK) @ low
+    total: Spectrum = inner[-1]
+    for block in inner[-2::-1]:
+        total = total * low[-1] + block
+    return total
 
 
 def _lattice(load: Load, slack: float) -> tuple[int, Array]:
