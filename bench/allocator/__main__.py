@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from bench.allocator import report
+from bench.allocator.changes import HOST, PRICE, SPARE, changes, changes_table
 from bench.allocator.fleets import Measured, drawn, read, scenario
 from bench.allocator.plot import draw
 from bench.allocator.runs import Run, run
@@ -70,6 +71,14 @@ the seeds. The gap is (GPUs - bound) / bound. "saved" is against ParvaGPU's plan
 {report.fleets_table(fleets)}
 ![Time and gap against the number of services](allocator.png)
 
+## Changes in a running fleet
+
+Hosts of {HOST} GPUs, at least {SPARE} GPUs to spare, a move worth {PRICE:g} GPUs. A move is a segment that is created;
+"from nothing": those that a fresh plan, laid out GPU by GPU, would create. "under rate": services that a step, walked
+by `controller.allocator.moves.shortfalls`, leaves under what they had and need. Segments on lost GPUs are gone before
+the first step.
+
+{changes_table(changes(measured))}
 ## Suspect profile rows
 
 {report.suspects_text(measured)}"""

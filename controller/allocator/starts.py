@@ -4,7 +4,7 @@ ParvaGPU holds a start for free when no instance *starts* there, so the placemen
 overlap. Which sizes share a GPU is the paper's; the starts given here are legal.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from common.mig import Geometry, Profile
@@ -13,15 +13,16 @@ from common.mig import Geometry, Profile
 PREFERRED: Mapping[int, tuple[int, ...]] = {7: (0,), 4: (0,), 3: (4,), 2: (0, 4, 2), 1: (0, 6, 4, 1, 2, 3, 5)}
 
 
+@lru_cache(maxsize=4096)
 def preferred_starts(geometry: Geometry, sizes: tuple[int, ...]) -> tuple[int, ...] | None:
     """A legal start for each size (given descending) at preferred starts only, or None if there is none."""
-    return complete_starts(geometry, sizes, 0)
+    return _search(tuple(geometry.default(size) for size in sizes), 0, start_preference)
 
 
 @lru_cache(maxsize=4096)
 def complete_starts(geometry: Geometry, sizes: tuple[int, ...], taken: int) -> tuple[int, ...] | None:
-    """The same beside instances that cover the slots of the mask `taken`."""
-    return _search(tuple(geometry.default(size) for size in sizes), taken)
+    """A legal start for each beside instances that cover the slots of the mask `taken`; preferred ones first."""
+    return _search(tuple(geometry.default(size) for size in sizes), taken, legal_starts)
 
 
 def start_preference(profile: Profile) -> tuple[int, ...]:
@@ -30,13 +31,21 @@ def start_preference(profile: Profile) -> tuple[int, ...]:
     return said or profile.starts
 
 
-def _search(profiles: tuple[Profile, ...], taken: int) -> tuple[int, ...] | None:
+def legal_starts(profile: Profile) -> tuple[int, ...]:
+    """All of the profile's starts, those that the paper would use first."""
+    said = start_preference(profile)
+    return (*said, *(start for start in profile.starts if start not in said))
+
+
+def _search(
+    profiles: tuple[Profile, ...], taken: int, starts: Callable[[Profile], tuple[int, ...]]
+) -> tuple[int, ...] | None:
     if not profiles:
         return ()
     first, rest = profiles[0], profiles[1:]
-    for start in start_preference(first):
+    for start in starts(first):
         if not taken & first.mask(start):
-            found = _search(rest, taken | first.mask(start))
+            found = _search(rest, taken | first.mask(start), starts)
             if found is not None:
                 return (start, *found)
     return None
