@@ -10,9 +10,12 @@ SegmentKey = tuple[str, str, int, int, int, tuple[tuple[str, int], ...]]
 
 
 def key_of(segment: Segment) -> SegmentKey:
-    """Service, revision, size, batch, processes, tenants: measured figures may change under a running segment."""
+    """Service, revision, size, batch, processes, tenants: measured figures may change under a running segment.
+
+    A shared segment is known by its tenants, whatever its own name.
+    """
     tenants = tuple((tenant.service, tenant.batch) for tenant in segment.tenants)
-    return segment.service, segment.revision, segment.size, segment.batch, segment.processes, tenants
+    return "" if tenants else segment.service, segment.revision, segment.size, segment.batch, segment.processes, tenants
 
 
 @dataclass(frozen=True, slots=True)
