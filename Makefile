@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command 
 BIN := .venv/bin
 KEEP ?=
 
-.PHONY: help install demo test check bench-allocator bench-replay protos migration fmt clean
+.PHONY: help install demo test check bench-allocator bench-baselines bench-live bench-replay bench-sharing protos migration fmt clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,15 @@ check: install ## lint, types, import walls, protos
 
 bench-allocator: install ## plan scenarios and drawn fleets optimally and as ParvaGPU does; writes docs/results/allocator.md
 	@$(BIN)/python -m bench.allocator $(ARGS)
+
+bench-baselines: install ## other allocators on the same tables; writes docs/results/baselines.md
+	@$(BIN)/python -m bench.baselines $(ARGS)
+
+bench-live: install ## replay S2 and S5 dilated on real Triton; writes docs/results/live.md
+	@$(BIN)/python -m bench.live $(ARGS)
+
+bench-sharing: install ## light services on shared segments, and their replay; writes docs/results/sharing.md
+	@$(BIN)/python -m bench.longtail $(ARGS)
 
 bench-replay: install ## replay simulated minutes of arrivals against the plans; writes docs/results/replay.md
 	@$(BIN)/python -m bench.replay $(ARGS)

@@ -21,7 +21,8 @@ from bench.replay.run import Outcome, outcome_of, replay
 from common.xds_bootstrap import bootstrap
 from controller.allocator import Plan, ProfileTable, Service
 
-ROUTINGS = 20
+ROUTINGS = 60
+CHANCE = (2.5, 97.5)  # percent of the ways, between which chance alone puts the p99
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Compared:
     predicted: Outcome
     failed: int
     sent_late_ms: float  # p99, by the client itself, not dilated
+    chance_ms: tuple[float, float]  # between which 95 % of the ways of routing put the predicted p99
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,21 +59,20 @@ async def compare(folder: Path, scenario: Scenario, served: Sequence[Served], ar
     }
     predicted = _predicted(scenario, arrivals, simulated_s)
     measured = await _drive(folder, served, {name: times * scenario.dilation for name, times in due.items()})
-    by_name = {one.service: one for one in predicted}
     return [
-        _compared(service, measured, by_name[service.name], scenario.dilation)
+        _compared(service, measured, predicted[service.name], scenario.dilation)
         for service in scenario.services
-        if service.name in by_name
+        if service.name in predicted
     ]
 
 
-def _predicted(scenario: Scenario, arrivals: Arrivals, seconds: float) -> list[Outcome]:
-    """The mean over ROUTINGS ways of the same arrivals over segments and processes: live, chance takes one of them."""
+def _predicted(scenario: Scenario, arrivals: Arrivals, seconds: float) -> dict[str, tuple[Outcome, ...]]:
+    """By service, ROUTINGS ways of the same arrivals over segments and processes: live, chance takes one of them."""
     runs = [
         replay(scenario.plan, scenario.services, scenario.tables, arrivals, seconds, seed=scenario.seed, routing=way)
         for way in range(ROUTINGS)
     ]
-    return [_mean(ways) for ways in zip(*runs, strict=True)]
+    return {ways[0].service: ways for ways in zip(*runs, strict=True)}
 
 
 def _mean(ways: Sequence[Outcome]) -> Outcome:
@@ -81,12 +82,14 @@ def _mean(ways: Sequence[Outcome]) -> Outcome:
 
 
 def _compared(
-    service: Service, measured: Mapping[str, npt.NDArray[np.float64]], predicted: Outcome, dilation: float
+    service: Service, measured: Mapping[str, npt.NDArray[np.float64]], ways: Sequence[Outcome], dilation: float
 ) -> Compared:
     latencies, late = measured[service.name] / dilation, measured[f"late_{service.name}"] / dilation
     failed = int(np.isnan(latencies).sum())
     live = outcome_of(service, np.nan_to_num(latencies, nan=np.inf), busy=np.nan)
-    return Compared(service, live, predicted, failed, float(np.percentile(late, 99)))
+    low, high = np.percentile([one.percentiles_ms[2] for one in ways], CHANCE)
+    chance = float(low), float(high)
+    return Compared(service, live, _mean(ways), failed, float(np.percentile(late, 99)), chance)
 
 
 async def _drive(
