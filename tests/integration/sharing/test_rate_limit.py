@@ -1,0 +1,126 @@
+"""Two models on one real Triton: its rate limiter with one shared resource runs their executions one at a time."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tritonclient.grpc as triton
+
+from simulator import host
+
+REPO = Path(__file__).resolve().parents[3]
+TRITON = REPO / "build" / "simulator" / "bin" / "tritonserver"
+MODELS = ("first", "second")
+REQUESTS = 12  # of each model, at once
+LIMITED = ("--rate-limit=execution_count", "--rate-limit-resource=segment:1")
+
+CONFIG = """name: "{name}"
+backend: "python"
+max_batch_size: 1
+input [{{ name: "x", data_type: TYPE_FP32, dims: [ 1 ] }}]
+output [{{ name: "y", data_type: TYPE_FP32, dims: [ 1 ] }}]
+instance_group [{{
+  count: 1, kind: KIND_CPU,
+  rate_limiter {{ resources [ {{ name: "segment", global: true, count: 1 }} ], priority: 1 }}
+}}]
+"""
+
+# Notes when each execution begins and ends.
+MODEL = """
+import os
+import sys
+import time
+from pathlib import Path
+
+sys.path[:0] = [os.environ["SLICEPLANE_SIM_PYTHON"]]  # its numpy is one that the stub can read
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+
+class TritonPythonModel:
+    def initialize(self, args):
+        self.name = args["model_name"]
+        self.log = Path(args["model_repository"]).parents[1] / "executions"
+
+    def execute(self, requests):
+        began = time.monotonic()
+        time.sleep(0.03)
+        with self.log.open("a") as log:
+            log.write(f"{began} {time.monotonic()} {self.name}\\n")
+        answer = pb_utils.Tensor("y", np.ones((1, 1), np.float32))
+        return [pb_utils.InferenceResponse([answer]) for _ in requests]
+"""
+
+
+@pytest.mark.parametrize(("flags", "overlaps"), [(LIMITED, False), ((), True)], ids=["shared resource", "no limiter"])
+def test_executions_are_one_at_a_time(tmp_path: Path, flags: tuple[str, ...], overlaps: bool) -> None:
+    """With the limiter no two executions overlap, whichever model's; without it some do."""
+    with _server(tmp_path, flags) as address, ThreadPoolExecutor(2 * REQUESTS) as pool:
+        answers = list(pool.map(lambda number: _infer(address, MODELS[number % 2]), range(2 * REQUESTS)))
+    assert answers == [1.0] * (2 * REQUESTS)
+    rows = [line.split() for line in (tmp_path / "executions").read_text().splitlines()]
+    assert sorted(name for _, _, name in rows) == sorted(MODELS * REQUESTS)
+    times = sorted((float(began), float(ended)) for began, ended, _ in rows)
+    assert any(later[0] < one[1] for one, later in pairwise(times)) is overlaps
+
+
+def _infer(address: str, model: str) -> float:
+    with triton.InferenceServerClient(address) as client:
+        value = np.zeros((1, 1), np.float32)
+        answer = client.infer(model, [triton.InferInput("x", value.shape, "FP32").set_data_from_numpy(value)])
+        return float(answer.as_numpy("y")[0, 0])
+
+
+@contextmanager
+def _server(folder: Path, flags: tuple[str, ...]) -> Iterator[str]:
+    """A ready Triton's address; it is ended afterwards."""
+    if not TRITON.exists():
+        pytest.skip("the CPU build of Triton is not installed: make install")
+    for name in MODELS:
+        (folder / "models" / name / "1").mkdir(parents=True)
+        (folder / "models" / name / "config.pbtxt").write_text(CONFIG.format(name=name))
+        (folder / "models" / name / "1" / "model.py").write_text(MODEL)
+    host.create(folder / "host", gpus=1)
+    port = _free_port()
+    command = [str(TRITON), f"--model-repository={folder / 'models'}", "--disable-auto-complete-config", *flags]
+    local = ["--allow-http=false", "--allow-metrics=false", "--grpc-address=127.0.0.1", f"--grpc-port={port}"]
+    environment = {**os.environ, **host.environment(folder / "host"), "OMP_NUM_THREADS": "1"}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([*command, *local], env=environment, stdout=log, stderr=log, cwd=folder)
+    try:
+        _await_ready(process, f"127.0.0.1:{port}", folder / "log")
+        yield f"127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(folder / "host", ignore_errors=True)
+
+
+def _await_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    deadline = time.monotonic() + 60
+    with triton.InferenceServerClient(address) as client:
+        while time.monotonic() < deadline and process.poll() is None:
+            try:
+                if all(client.is_model_ready(name) for name in MODELS):
+                    return
+            except triton.InferenceServerException:
+                time.sleep(0.1)
+    raise AssertionError(log.read_text()[-2000:])
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
