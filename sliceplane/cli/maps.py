@@ -49,7 +49,8 @@ def offline_rows(plan: OfflinePlan) -> list[Row]:
     for one in plan.placed:
         its = one.segment
         slots = geometry.default(its.size).memory_slices
-        on[one.gpu].append(Block(its.service, one.start, slots, its.size, its.batch, its.processes, its.throughput))
+        name = ", ".join(tenant.service for tenant in its.tenants) or its.service
+        on[one.gpu].append(Block(name, one.start, slots, its.size, its.batch, its.processes, its.throughput))
     return [
         Row(f"gpu {number}", geometry.slots, geometry.compute_slices, tuple(on[number])) for number in range(plan.gpus)
     ]

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
-from controller.allocator import (
-    PARVAGPU,
-    Options,
-    Placed,
-    Plan,
-    ProfileTable,
-    Service,
-    Unservable,
-    plan_optimal,
-    plan_to_json,
-)
-from controller.allocator import plan as allocate
+from controller.allocator import Placed, Plan, Service, Unservable, plan_to_json
+from controller.allocator.explain import explain, explanation_lines, explanation_to_json
 from sliceplane.cli import maps
 from sliceplane.cli.files import documents_of
 from sliceplane.cli.output import print_json, print_yaml
+from sliceplane.cli.plan_making import Made, Tables, make
+from sliceplane.cli.plan_moves import moves_to_json, show_moves
 from sliceplane.cli.plan_options import How
 from sliceplane.cli.profile_files import tables_of
+from sliceplane.cli.session import bad_input
 from sliceplane.cli.suspect_rows import usable
 from sliceplane.cli.tables import Column, number, show_table, tenths
+from sliceplane.picture import draw_map
 from sliceplane.types import Workload
 
 UNSERVABLE: tuple[Column[Unservable], ...] = (
@@ -38,25 +32,37 @@ UNSERVABLE: tuple[Column[Unservable], ...] = (
 
 def show(profiles: Sequence[Path], workloads: Sequence[str], how: How, output: str) -> None:
     """Plans and prints; services that cannot be served are listed, not an error."""
-    options = how.options
     tables = usable(tables_of(profiles), how.suspect_rows)
     services = [_service(document.workload) for document in documents_of(workloads, any_names=True)]
-    began = time.perf_counter()
-    made = _made(services, tables, options, how)
-    elapsed_ms = (time.perf_counter() - began) * 1000
+    made = make(services, tables, how)
+    if how.plot:
+        _draw(made.plan, how.plot)
+    if output == "table":
+        _show_table(made, services, tables, how)
+        return
+    document = _document(made, services, tables, how)
     if output == "json":
-        print_json(plan_to_json(made, elapsed_ms))
-    elif output == "yaml":
-        print_yaml([plan_to_json(made, elapsed_ms)])
+        print_json(document)
     else:
-        _show_table(made, elapsed_ms)
+        print_yaml([document])
 
 
-def _made(services: Sequence[Service], tables: Mapping[str, ProfileTable], options: Options, how: How) -> Plan:
-    if how.algorithm == PARVAGPU:
-        return allocate(services, tables, options)
-    limit = time.monotonic() + how.time_limit
-    return plan_optimal(services, tables, options, expired=lambda: time.monotonic() >= limit)
+def _document(made: Made, services: Sequence[Service], tables: Tables, how: How) -> dict[str, Any]:
+    document = plan_to_json(made.plan, made.elapsed_ms)
+    if made.moves:
+        document |= moves_to_json(made.moves)
+    if how.explain:
+        document["explanation"] = explanation_to_json(explain(made.plan, services, tables, made.options))
+    return document
+
+
+def _draw(made: Plan, path: Path) -> None:
+    title = summary(made.algorithm, made.gpus, made.lower_bound, made.gpcs, 0)
+    try:
+        draw_map(maps.offline_rows(made), path, title)
+    except ValueError as error:
+        raise bad_input(f"--plot: {error}") from error
+    click.echo(f"drew {path}", err=True)
 
 
 def _service(workload: Workload) -> Service:
@@ -71,16 +77,29 @@ def _service(workload: Workload) -> Service:
     )
 
 
-def _show_table(made: Plan, elapsed_ms: float) -> None:
-    click.echo(summary(made.algorithm, made.gpus, made.lower_bound, made.gpcs, elapsed_ms))
-    if made.placed:
+def _show_table(made: Made, services: Sequence[Service], tables: Tables, how: How) -> None:
+    plan = made.plan
+    click.echo(summary(plan.algorithm, plan.gpus, plan.lower_bound, plan.gpcs, made.elapsed_ms))
+    if plan.placed:
         click.echo()
-        maps.show(maps.offline_rows(made))
+        maps.show(maps.offline_rows(plan))
         click.echo()
-        show_table(_segment_columns(made), made.placed)
-    if made.unservable:
+        show_table(_segment_columns(plan), plan.placed)
+    if plan.unservable:
         click.echo()
-        show_table(UNSERVABLE, made.unservable)
+        show_table(UNSERVABLE, plan.unservable)
+    if made.moves:
+        click.echo()
+        show_moves(made.moves)
+    if how.explain:
+        click.echo()
+        for line in explanation_lines(explain(plan, services, tables, made.options)):
+            click.echo(line)
+
+
+def names_of(one: Placed) -> str:
+    """The workload; of a shared segment all of them."""
+    return ", ".join(tenant.service for tenant in one.segment.tenants) or one.segment.service
 
 
 def _segment_columns(made: Plan) -> tuple[Column[Placed], ...]:
@@ -88,7 +107,7 @@ def _segment_columns(made: Plan) -> tuple[Column[Placed], ...]:
         Column("GPU", lambda one: str(one.gpu), right=True),
         Column("START", lambda one: str(one.start), right=True),
         Column("PROFILE", lambda one: made.geometry.default(one.segment.size).name),
-        Column("WORKLOAD", lambda one: one.segment.service),
+        Column("WORKLOAD", names_of),
         Column("BATCH", lambda one: str(one.segment.batch), right=True),
         Column("PROCESSES", lambda one: str(one.segment.processes), right=True),
         Column("ITEMS/S", lambda one: tenths(one.segment.throughput), right=True),

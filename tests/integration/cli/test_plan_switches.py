@@ -1,0 +1,140 @@
+"""The switches of offline plans that go beyond how many GPUs: queueing, sharing, fleets, moves, pictures, reasons."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.cli.conftest import Cli
+
+HEADER = "model,mig_size,batch,processes,segment_items_per_s,latency_ms"
+SIZES = {1: 100, 2: 190, 3: 280, 4: 370, 7: 630}
+WORKLOADS = "- {name: a, model: net, slo_ms: 200, rate: 250}\n- {name: b, model: net, slo_ms: 300, rate: 3}\n"
+FLEET = "- {product: A100-80GB, count: 2, host: x}\n- {product: A100-80GB, host: y, cordoned: true}\n"
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> tuple[object, ...]:
+    rows = [
+        f"net,{size},{batch},1,{rate * batch / (batch + 1):.2f},{1000 * (batch + 1) / rate:.3f}"
+        for size, rate in SIZES.items()
+        for batch in (1, 2, 4)
+    ]
+    (tmp_path / "p.csv").write_text("\n".join([HEADER, *rows, ""]))
+    (tmp_path / "w.yaml").write_text(WORKLOADS)
+    (tmp_path / "g.yaml").write_text(FLEET)
+    return "plan", "--profiles", tmp_path / "p.csv", "--workloads", tmp_path / "w.yaml"
+
+
+def _json(cli: Cli, *arguments: object) -> Any:
+    ran = cli(*arguments, "-o", "json")
+    assert ran.code == 0, ran
+    return json.loads(ran.out)
+
+
+def test_queueing_plans_hold_back(cli: Cli, base: tuple[object, ...]) -> None:
+    """The same workloads take more, the more so the burstier; a bad figure is named."""
+    half, calm, bursty = (
+        _json(cli, *base, *more)["gpcs"]
+        for more in ((), ("--slo-model", "queueing", "--burstiness", 1), ("--slo-model", "queueing", "--burstiness", 2))
+    )
+    assert half <= calm < bursty
+    ran = cli(*base, "--slo-model", "queueing", "--attainment", 1.5)
+    assert (ran.code, ran.out) == (2, "")
+    assert ran.err.splitlines()[-1] == "error: --attainment must be above 0 and below 1, got 1.5"
+
+
+def test_shared_segments_name_all_their_workloads(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """`workload` is a list, and fewer GPUs are taken than by a segment each."""
+    light = "".join(f"- {{name: s{n}, model: net, slo_ms: 900, rate: 0.5}}\n" for n in range(30))
+    (tmp_path / "w.yaml").write_text(light)
+    alone, shared = _json(cli, *base), _json(cli, *base, "--share-segments")
+    assert shared["gpus"] < alone["gpus"]
+    names = [name for one in shared["segments"] for name in one["workload"]]
+    assert sorted(names) == sorted(f"s{n}" for n in range(30))
+    ran = cli(*base, "--share-segments", "--current", tmp_path / "w.yaml")
+    assert (ran.code, ran.out) == (2, "")
+
+
+def test_a_small_fleet_says_what_is_short(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """--gpus bounds the plan; cordoned GPUs do not count; the refusal says how many more there must be."""
+    (tmp_path / "w.yaml").write_text(
+        "- {name: a, model: net, slo_ms: 200, rate: 900}\n- {name: b, model: net, slo_ms: 300, rate: 900}\n"
+    )
+    made = _json(cli, *base, "--gpus", tmp_path / "g.yaml")
+    assert made["gpus"] <= 2
+    assert [(one["workload"], one["reason"]) for one in made["unservable"]] == [("b", "INSUFFICIENT_GPUS")]
+    assert "more A100-80GB" in made["unservable"][0]["detail"]
+
+
+def test_moves_from_what_runs(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """From nothing everything is created; from the same plan nothing is; a doubled rate creates what is missing."""
+    first = cli(*base, "-o", "json")
+    (tmp_path / "now.json").write_text(first.out)
+    same = _json(cli, *base, "--current", tmp_path / "now.json")
+    assert (same["moves"], same["steps"]) == (0, [])
+    (tmp_path / "w.yaml").write_text(WORKLOADS.replace("250", "500"))
+    more = _json(cli, *base, "--current", tmp_path / "now.json", "--gpus", tmp_path / "g.yaml")
+    assert {step["move"] for step in more["steps"]} >= {"create"}
+    assert all(step["workload"] == "a" for step in more["steps"] if step["short"])
+    table = cli(*base, "--current", tmp_path / "now.json").out
+    assert f"moves: {more['moves']} segment" in table
+
+
+def test_the_difference_of_two_plans(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """Both counts and the workload that changed; a file that is no plan is named with its place."""
+    (tmp_path / "one.json").write_text(cli(*base, "-o", "json").out)
+    (tmp_path / "w.yaml").write_text(WORKLOADS.replace("250", "2500"))
+    (tmp_path / "two.json").write_text(cli(*base, "-o", "json").out)
+    ran = cli("diff", tmp_path / "one.json", tmp_path / "two.json")
+    assert ran.code == 0
+    assert "a" in ran.out
+    assert json.loads(cli("diff", tmp_path / "one.json", tmp_path / "two.json", "-o", "json").out)
+    (tmp_path / "two.json").write_text('{"gpus": ')
+    ran = cli("diff", tmp_path / "one.json", tmp_path / "two.json")
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{tmp_path / 'two.json'}:1:" in ran.err
+
+
+def test_pictures_and_reasons(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """A picture in the format of its ending; another ending is refused; --explain says why."""
+    ran = cli(*base, "--plot", tmp_path / "map.svg", "--explain")
+    assert ran.code == 0
+    assert (tmp_path / "map.svg").read_text().startswith("<")
+    assert "optimal " in ran.out
+    assert _json(cli, *base, "--explain")["explanation"]
+    ran = cli(*base, "--plot", tmp_path / "map.gif")
+    assert (ran.code, len(ran.err.splitlines())) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "holds no GPUs"),
+        ("- {product: GTX-1080}", "gpus[0].product: is no product that is known"),
+        ("- {count: 2}", "gpus[0].product: is missing"),
+        ("- {product: A100-80GB, count: 0}", "gpus[0].count: must be a whole number"),
+        ("- {product: A100-80GB, cout: 2}", "did you mean count?"),
+        ("- {product: A100-80GB, cordoned: maybe}", "gpus[0].cordoned: must be true or false"),
+        ("- {product: A100-80GB}\n- {product: A100-40GB}", "plan each product by itself"),
+        ("- {product: A100-80GB, cordoned: true}", "every GPU is cordoned"),
+        ("gpus: 3", "must be a list of GPUs"),
+        ("- [", "not YAML"),
+    ],
+)
+def test_bad_fleet_files_are_exit_2(cli: Cli, base: tuple[object, ...], tmp_path: Path, text: str, said: str) -> None:
+    """One line with file, place, field and the way out."""
+    (tmp_path / "g.yaml").write_text(text)
+    ran = cli(*base, "--gpus", tmp_path / "g.yaml")
+    assert (ran.code, ran.out) == (2, "")
+    assert said in ran.err
+    assert str(tmp_path / "g.yaml") in ran.err
+
+
+def test_switches_that_do_not_go_together(cli: Cli, base: tuple[object, ...]) -> None:
+    """What only ParvaGPU's stages can do says so."""
+    ran = cli(*base, "--no-optimization")
+    assert (ran.code, "--algorithm parvagpu" in ran.err) == (2, True)
