@@ -22,6 +22,7 @@ class Shapes:
             size: tuple((start, profile.mask(start)) for start in profile.starts)
             for size, profile in self._profiles.items()
         }
+        self._masks = {(size, start): mask for size, pairs in self._starts.items() for start, mask in pairs}
         self._choice_left: dict[int, int] = {}
 
     def starts(self, size: int) -> tuple[tuple[int, int], ...]:
@@ -30,7 +31,7 @@ class Shapes:
 
     def mask(self, size: int, start: int) -> int:
         """The slots covered, or 0 where the start is not legal."""
-        return next((mask for legal, mask in self.starts(size) if legal == start), 0)
+        return self._masks.get((size, start), 0)
 
     def memory_slices(self, size: int) -> int:
         """Slots that a size covers; all of them where the GPU has no such size."""
@@ -73,19 +74,18 @@ class Board:
     def __init__(self, gpus: Sequence[Gpu], firm: Iterable[Position], passing: Mapping[str, Passing]) -> None:
         self._gpus = gpus
         self._shapes = shapes_of(gpus)
-        self._kinds = list(dict.fromkeys(gpu.geometry for gpu in gpus))
+        self._kinds = list({id(shapes): shapes for shapes in self._shapes.values()}.values())
         taken = dict.fromkeys((gpu.id for gpu in gpus), 0)
-        geometry = {gpu.id: gpu.geometry for gpu in gpus}
         for position in firm:
-            shapes = self._shapes[geometry[position.gpu]]
+            shapes = self._shapes[position.gpu]
             taken[position.gpu] |= shapes.mask(position.segment.size, position.start)
         self._states: list[_State | None] = []
         self._alike: dict[_State, list[int]] = {}  # heaps; stale entries are dropped when met
-        kind_of = {kind: index for index, kind in enumerate(self._kinds)}
+        kind_of = {id(kind): index for index, kind in enumerate(self._kinds)}
         for index, gpu in enumerate(gpus):
             self._states.append(None)
             if not gpu.cordoned:
-                self._becomes(index, _State(kind_of[gpu.geometry], taken[gpu.id], passing.get(gpu.id, ())))
+                self._becomes(index, _State(kind_of[id(self._shapes[gpu.id])], taken[gpu.id], passing.get(gpu.id, ())))
 
     def fill(self, segments: Iterable[Segment]) -> tuple[list[Position], list[Segment]]:
         """Places each segment in turn; returns where, and those that found no room."""
@@ -118,7 +118,7 @@ class Board:
 
     def _choices(self, state: _State, size: int) -> Iterable[tuple[Cost, int, int]]:
         """Each open start with its cost and mask."""
-        shapes = self._shapes[self._kinds[state.shapes]]
+        shapes = self._kinds[state.shapes]
         for start, mask in shapes.starts(size):
             if not mask & state.firm:
                 waits = passing_cost(mask, state.passing)
@@ -144,6 +144,15 @@ def passing_cost(mask: int, passing: Passing) -> int:
     return sum(cost for held, cost in passing if mask & held)
 
 
-def shapes_of(gpus: Iterable[Gpu]) -> dict[Geometry, Shapes]:
-    """The shapes of every geometry among the GPUs."""
-    return {geometry: Shapes(geometry) for geometry in {gpu.geometry: None for gpu in gpus}}
+def shapes_of(gpus: Iterable[Gpu]) -> dict[str, Shapes]:
+    """By GPU; those of equal geometry share one."""
+    by_geometry: dict[Geometry, Shapes] = {}
+    by_identity: dict[int, Shapes] = {}  # a geometry's hash is long to take
+    found = {}
+    for gpu in gpus:
+        shapes = by_identity.get(id(gpu.geometry))
+        if shapes is None:
+            shapes = by_geometry.setdefault(gpu.geometry, Shapes(gpu.geometry))
+            by_identity[id(gpu.geometry)] = shapes
+        found[gpu.id] = shapes
+    return found

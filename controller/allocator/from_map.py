@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from common.mig import Geometry
 from controller.allocator.board import Passing, Shapes, passing_cost
 from controller.allocator.stability_types import Gpu, Position, SegmentKey, key_of
 from controller.allocator.starts import complete_starts
@@ -14,7 +13,7 @@ def positions_from_map(
     placed: Sequence[Placed],
     running: Sequence[Position],
     gpus: Sequence[Gpu],
-    shapes: Mapping[Geometry, Shapes],
+    shapes: Mapping[str, Shapes],
     passing: Mapping[str, Passing],
 ) -> list[Position] | None:
     """Every wanted segment's position, or None where the plan has more GPUs than accept segments.
@@ -38,19 +37,18 @@ def positions_from_map(
     pairs = _pair(contents, calm, on_gpu)
     positions = list(stay)
     for segments, gpu in zip(contents, pairs, strict=True):
-        laid = _lay(segments, gpu, on_gpu[gpu.id], shapes[gpu.geometry], firm[gpu.id])
+        laid = _lay(segments, gpu, on_gpu[gpu.id], shapes[gpu.id], firm[gpu.id])
         if laid is None:
             return None
         positions += laid
     return positions
 
 
-def _taken(stay: Sequence[Position], gpus: Sequence[Gpu], shapes: Mapping[Geometry, Shapes]) -> dict[str, int]:
+def _taken(stay: Sequence[Position], gpus: Sequence[Gpu], shapes: Mapping[str, Shapes]) -> dict[str, int]:
     """By GPU, the slots of what stays, as a mask."""
-    geometry = {gpu.id: gpu.geometry for gpu in gpus}
-    taken = dict.fromkeys(geometry, 0)
+    taken = dict.fromkeys((gpu.id for gpu in gpus), 0)
     for position in stay:
-        taken[position.gpu] |= shapes[geometry[position.gpu]].mask(position.segment.size, position.start)
+        taken[position.gpu] |= shapes[position.gpu].mask(position.segment.size, position.start)
     return taken
 
 

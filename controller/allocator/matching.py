@@ -3,14 +3,13 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from common.mig import Geometry
 from controller.allocator.board import Shapes
-from controller.allocator.stability_types import Gpu, Position, Running, key_of
+from controller.allocator.stability_types import Gpu, Position, Running, SegmentKey, key_of
 from controller.allocator.types import Segment
 
 
 def match(
-    wanted: Sequence[Segment], live: Sequence[Running], gpus: Mapping[str, Gpu], shapes: Mapping[Geometry, Shapes]
+    wanted: Sequence[Segment], live: Sequence[Running], gpus: Mapping[str, Gpu], shapes: Mapping[str, Shapes]
 ) -> tuple[list[Position], list[Segment]]:
     """Each wanted segment that runs, where it runs; then the others, in the order given.
 
@@ -23,13 +22,13 @@ def match(
     taken = dict.fromkeys(gpus, 0)
     pinned = []
     for running in _keep_first(live, gpus):
-        mask = shapes[gpus[running.gpu].geometry].mask(running.segment.size, running.start)
+        mask = shapes[running.gpu].mask(running.segment.size, running.start)
         open_wants = wants[key_of(running.segment)]
         if open_wants and mask and not mask & taken[running.gpu]:
             taken[running.gpu] |= mask
             found = Position(running.gpu, running.start, open_wants.pop(), running.pinned)
             pinned.append(found)
-    return pinned, _without(wanted, [position.segment for position in pinned])
+    return pinned, _without(wanted, [key_of(position.segment) for position in pinned])
 
 
 def _keep_first(live: Sequence[Running], gpus: Mapping[str, Gpu]) -> list[Running]:
@@ -42,12 +41,14 @@ def _keep_first(live: Sequence[Running], gpus: Mapping[str, Gpu]) -> list[Runnin
     return sorted(known, key=lambda r: (not r.pinned, gpus[r.gpu].cordoned, -load[r.gpu], order[r.gpu], r.start, r.id))
 
 
-def _without(segments: Sequence[Segment], used: Sequence[Segment]) -> list[Segment]:
+def _without(segments: Sequence[Segment], used: Sequence[SegmentKey]) -> list[Segment]:
+    """Less the first of each key, as many as are used."""
     left = Counter(used)
     rest = []
     for segment in segments:
-        if left[segment]:
-            left[segment] -= 1
+        key = key_of(segment)
+        if left[key] > 0:
+            left[key] -= 1
         else:
             rest.append(segment)
     return rest

@@ -1,5 +1,6 @@
 """What found no room, by service, and how many GPUs more would hold it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from common.mig import A100_80GB, Geometry
@@ -19,13 +20,14 @@ def shortages(left: Sequence[Segment], placed: Sequence[Placed], gpus: Sequence[
     for segment in left:
         by_service.setdefault(segment.service, []).append(segment)
     accepting = sum(not gpu.cordoned for gpu in gpus)
+    planned = Counter(one.segment.service for one in placed)
     return tuple(
         Shortage(
             service=service,
             segments=len(segments),
             throughput=sum(segment.throughput for segment in segments),
             gpus=more,
-            detail=_detail(service, segments, placed, f"needs {more} more {geometry.product}", accepting),
+            detail=_detail(segments, planned[service], f"needs {more} more {geometry.product}", accepting),
         )
         for service, segments in by_service.items()
     )
@@ -65,8 +67,7 @@ def _geometry_for(left: Sequence[Segment], gpus: Sequence[Gpu]) -> Geometry:
     return next(fitting, A100_80GB)
 
 
-def _detail(service: str, missing: Sequence[Segment], placed: Sequence[Placed], needs: str, accepting: int) -> str:
-    planned = sum(one.segment.service == service for one in placed)
+def _detail(missing: Sequence[Segment], planned: int, needs: str, accepting: int) -> str:
     rate = sum(segment.throughput for segment in missing)
     found = f"{len(missing)} of {planned} segments ({rate:g} items/s) found no room"
     return f"{needs}: {found} on the {accepting} that take segments"

@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from common.mig import Geometry
 from controller.allocator.board import Passing, Shapes, passing_cost
 from controller.allocator.stability_types import Gpu, Position, SegmentKey, key_of
 
@@ -23,7 +22,7 @@ _Change = tuple[_Cost, tuple[tuple[int, Position], ...]]
 def spread(
     positions: Sequence[Position],
     gpus: Sequence[Gpu],
-    shapes: Mapping[Geometry, Shapes],
+    shapes: Mapping[str, Shapes],
     min_hosts: Mapping[str, int],
     running: Collection[Stands],
     passing: Mapping[str, Passing],
@@ -58,7 +57,7 @@ class _Hosts:
         self,
         positions: Sequence[Position],
         gpus: Sequence[Gpu],
-        shapes: Mapping[Geometry, Shapes],
+        shapes: Mapping[str, Shapes],
         min_hosts: Mapping[str, int],
         running: Collection[Stands],
         passing: Mapping[str, Passing],
@@ -109,7 +108,7 @@ class _Hosts:
             if gpu.cordoned or gpu.host in hosts:
                 continue
             taken = self._taken[gpu.id]
-            for start, mask in self._shapes[gpu.geometry].starts(one.segment.size):
+            for start, mask in self._shapes[gpu.id].starts(one.segment.size):
                 if not mask & taken:
                     waits = passing_cost(mask, self._passing.get(gpu.id, ()))
                     yield (
@@ -153,7 +152,7 @@ class _Hosts:
         return self._gpus[self.positions[index].gpu].host
 
     def _mask(self, one: Position) -> int:
-        return self._shapes[self._gpus[one.gpu].geometry].mask(one.segment.size, one.start)
+        return self._shapes[one.gpu].mask(one.segment.size, one.start)
 
     def _runs(self, one: Position) -> int:
         """1 if it stands there already."""

@@ -10,7 +10,6 @@ is said.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from common.mig import Geometry
 from controller.allocator.board import BREAK, WAIT, Board, Passing, Shapes, passing_cost, shapes_of
 from controller.allocator.from_map import positions_from_map
 from controller.allocator.matching import match
@@ -70,14 +69,14 @@ class _Task:
     placed: Sequence[Placed]
     wanted: Sequence[Segment]
     gpus: Mapping[str, Gpu]
-    shapes: Mapping[Geometry, Shapes]
+    shapes: Mapping[str, Shapes]
     dense: bool = False
 
     def mask(self, gpu: str, start: int, size: int) -> int:
         """The slots covered, 0 where the GPU is unknown or the start not legal."""
         if gpu not in self.gpus:
             return 0
-        return self.shapes[self.gpus[gpu].geometry].mask(size, start)
+        return self.shapes[gpu].mask(size, start)
 
 
 def _task(placed: Sequence[Placed], gpus: Sequence[Gpu], priority: Sequence[str], *, dense: bool = False) -> _Task:

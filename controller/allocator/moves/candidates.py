@@ -15,6 +15,7 @@ from controller.allocator.stability import rearrange
 from controller.allocator.stability_types import Gpu, Placement, Position, Running
 from controller.allocator.types import Options, Placed, Plan, ProfileTable, Service
 
+MOVED = 0.5  # of the segments on GPUs that are emptied: so many at least are taken to be created again
 FEW = 16  # services with something to plan, up to which smaller sizes are tried for them too
 
 # (services of the highest priority under their rate, the share that they lack, ... of the lowest); GPUs + price × moves
@@ -84,6 +85,9 @@ def _emptied(
     count = 1
     while count <= len(order) and (known := best()) and _may_improve(task, known, fresh.lower_bound):
         loose = frozenset(order[:count])
+        gain = known.worth[1] - fresh.lower_bound
+        if not any(known.worth[0]) and sum(held[gpu] for gpu in loose) * MOVED * task.move_price > gain:
+            return
         staying = hold(task.services, [one for one in kept if one.gpu not in loose], task.gpus)
         others = replace(task, gpus=[gpu for gpu in task.gpus if gpu.id not in loose])
         yield _placed(others, staying, _plan(task, staying.rest), current, task)

@@ -34,7 +34,7 @@ class Slots:
     def mask(self, place: Place, size: int) -> int:
         """The slots that a segment there covers; 0 where that is not possible."""
         gpu = self._gpus.get(place[0])
-        return self._shapes[gpu.geometry].mask(size, place[1]) if gpu else 0
+        return self._shapes[gpu.id].mask(size, place[1]) if gpu else 0
 
     def profile(self, place: Place, size: int) -> str:
         """The name of the instance's profile."""
@@ -60,7 +60,7 @@ class Slots:
             taken = self._taken[gpu.id]
             if gpu.cordoned or (found and not taken):
                 continue
-            for start, mask in self._shapes[gpu.geometry].starts(size):
+            for start, mask in self._shapes[gpu.id].starts(size):
                 if not mask & (taken | reserved.get(gpu.id, 0)):
                     if taken:
                         return gpu.id, start
