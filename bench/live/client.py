@@ -1,8 +1,8 @@
 """Open-loop load at given instants through an unmodified tritonclient at xds:///NAME.
 
 A process of its own, since gRPC reads GRPC_XDS_BOOTSTRAP once: `python -m bench.live.client PLAN.npz OUT.npz`. PLAN
-holds, by service, when to send (s from the start); OUT the latencies in ms from that instant, NaN where it failed,
-and how late each was sent, ms, as `late_NAME`.
+holds, by service, when to send (s from the start); OUT the latencies in ms from that instant, NaN where it failed or
+was answered wrongly, and how late each was sent, ms, as `late_NAME`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,17 @@ TIMEOUT_S = 300.0
 async def drive(name: str, due: Floats, began: float) -> tuple[Floats, Floats]:
     """Latency and lateness of each request of one service."""
     latency, late = np.full(due.size, np.nan), np.zeros(due.size)
-    value = np.zeros((1, 1), np.float32)
-    inputs = [InferInput("x", value.shape, "FP32").set_data_from_numpy(value)]
 
     async def send(index: int) -> None:
         late[index] = time.perf_counter() - began - due[index]
+        value = np.array([[index]], np.float32)
+        inputs = [InferInput("x", value.shape, "FP32").set_data_from_numpy(value)]
         try:
-            await client.infer(name, inputs, client_timeout=TIMEOUT_S)
+            answer = await client.infer(name, inputs, client_timeout=TIMEOUT_S)
         except InferenceServerException:
             return
+        if answer.as_numpy("y").tolist() != [[index]]:
+            return  # somebody else's answer is none
         latency[index] = time.perf_counter() - began - due[index]
 
     client = InferenceServerClient(f"xds:///{name}")
