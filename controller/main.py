@@ -64,7 +64,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
         api, xds_server = (
             rpc.build(addresses, count=metrics.count) for addresses in (settings.listen, settings.xds_listen)
         )
-        how = reconcile.Options(drain_s=settings.drain_seconds, offline_grace_s=settings.offline_grace_seconds)
+        how = settings.how
         # A host's silence counts from our start at the earliest, in previews as in turns.
         register_api(api, services(stores, artifacts, replace(how, leading_since=utc_now())))
         turns = _turns(settings, stores, how, api, xds_server, metrics)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
+
+from controller import allocator, reconcile
+from controller.allocator.types import HALF, SLO_MODELS
 
 ENVIRONMENT = "SLICEPLANE_CONTROLLER"
 
@@ -27,10 +31,28 @@ class Settings:
     drain_seconds: float
     offline_grace_seconds: float
     turn_seconds: float
+    algorithm: str
+    plan_seconds: float
+    slo_model: str
+    attainment: float
+    burstiness: float
     keep_changes: int
     log_level: str
     log_format: str
     port_file: Path | None
+
+    @property
+    def how(self) -> reconcile.Options:
+        """How a turn decides."""
+        planner = allocator.Options(slo_model=self.slo_model, attainment=self.attainment, burstiness=self.burstiness)
+        return reconcile.Options(
+            drain_s=self.drain_seconds,
+            offline_grace_s=self.offline_grace_seconds,
+            planner=planner,
+            algorithm=self.algorithm,
+            plan_s=self.plan_seconds,
+            clock=time.monotonic,
+        )
 
     @property
     def models(self) -> str:
@@ -92,6 +114,37 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default=2.0,
         show_default=True,
         help="Reconcile at least so often; changes are acted on at once.",
+    ),
+    click.option(
+        "--algorithm",
+        type=click.Choice(reconcile.ALGORITHMS),
+        default=reconcile.ALGORITHMS[1],
+        show_default=True,
+        help="How segments are planned.",
+    ),
+    click.option(
+        "--plan-seconds",
+        type=click.FloatRange(min=0),
+        default=5.0,
+        show_default=True,
+        help="Of optimal: the best plan by then.",
+    ),
+    click.option(
+        "--slo-model", type=click.Choice(SLO_MODELS), default=HALF, show_default=True, help="What a plan holds to."
+    ),
+    click.option(
+        "--attainment",
+        type=click.FloatRange(0, 1, min_open=True, max_open=True),
+        default=0.9999,
+        show_default=True,
+        help="Of queueing: the share of requests within the SLO.",
+    ),
+    click.option(
+        "--burstiness",
+        type=click.FloatRange(min=1),
+        default=1.25,
+        show_default=True,
+        help="Of queueing: peak over mean of the arrival rate.",
     ),
     click.option(
         "--keep-changes",

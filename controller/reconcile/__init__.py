@@ -4,11 +4,12 @@ from controller.reconcile.decide import decide, preview
 from controller.reconcile.desired import applied, node_spec, node_specs
 from controller.reconcile.fleet import unschedulable_reason
 from controller.reconcile.inputs import inputs_key
-from controller.reconcile.options import Options
+from controller.reconcile.options import ALGORITHMS, Options
 from controller.reconcile.slots import capacity, serves
 from controller.reconcile.tails import clients_reach, served_digest
 
 __all__ = [
+    "ALGORITHMS",
     "Options",
     "applied",
     "capacity",

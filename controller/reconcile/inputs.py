@@ -28,7 +28,7 @@ def inputs_key(snapshot: Snapshot, now: datetime, options: Options, *, short: bo
         WORKLOADS: [(demand.service, demand.max_queue_delay_us) for demand in demands(snapshot, options.planner)],
         PROFILES: sorted(profiles),
         FLEET: [_fleet(fleet[kind], short=short) for kind in sorted(fleet)],
-        OPTIONS: [options.planner],
+        OPTIONS: [options.planner, options.algorithm],
     }
     return ";".join(f"{part}:{_digest(value)}" for part, value in parts.items())
 

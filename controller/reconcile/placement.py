@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from controller import allocator
+from controller.allocator.moves import replan
 from controller.model import Segment
 from controller.reconcile.demand import Demand, revision_of
 from controller.reconcile.fleet import Pool
+from controller.reconcile.options import Options
 from controller.reconcile.slots import LEAVING
 
 
@@ -26,17 +29,33 @@ def place(
     demands: Sequence[Demand],
     tables: dict[str, allocator.ProfileTable],
     segments: Sequence[Segment],
-    planner: allocator.Options,
+    how: Options,
 ) -> PoolPlan:
-    """Plans the demands on the pool that now holds `segments`.
+    """Plans the demands on the pool that now holds `segments`: optimally, or as ParvaGPU does."""
+    services = [demand.service for demand in demands]
+    current = [_running(segment) for segment in segments]
+    options = replace(how.planner, geometry=pool.geometry)
+    if how.algorithm == allocator.PARVAGPU:
+        return _as_parvagpu(pool, services, tables, current, options)
+    limit = how.clock() + how.plan_s
+    planner = partial(allocator.plan_optimal, expired=lambda: how.clock() >= limit)
+    made = replan(services, tables, options, current, pool.gpus, planner=planner)
+    return PoolPlan(pool, made.plan, made.placement)
+
+
+def _as_parvagpu(
+    pool: Pool,
+    services: Sequence[allocator.Service],
+    tables: dict[str, allocator.ProfileTable],
+    current: Sequence[allocator.Running],
+    options: allocator.Options,
+) -> PoolPlan:
+    """ParvaGPU's plan with as little change as possible.
 
     Where GPUs are too few, a workload that runs keeps what it has and gets what fits beside it, unless that
     would take room from a workload that could be served whole.
     """
-    options = replace(planner, geometry=pool.geometry)
-    services = [demand.service for demand in demands]
     names = [service.name for service in services]
-    current = [_running(segment) for segment in segments]
     plan = allocator.plan(services, tables, options)
     placement = allocator.rearrange(plan.placed, current, pool.gpus, names)
     held = _held(services, current, options, {shortage.service for shortage in placement.shortages})

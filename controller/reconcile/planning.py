@@ -51,7 +51,7 @@ def make_plan(snapshot: Snapshot, now: datetime, options: Options) -> Plan:
     return Plan(
         id=0,
         created=now,
-        algorithm=allocator.PARVAGPU,
+        algorithm=options.algorithm,
         gpus=len({segment.gpu_uuid for segment in staying}),
         lower_bound=sum(part.plan.lower_bound for part in parts),
         gpcs=sum(segment.gpcs for segment in staying),
@@ -75,7 +75,7 @@ def _place_pools(
         ids = {gpu.id for gpu in pool.gpus}
         there = [segment for segment in snapshot.segments if segment.gpu_uuid in ids]
         of_kind = [demand for demand in wanted if demand.kind == kind]
-        parts.append(place(pool, of_kind, profile_tables, there, options.planner))
+        parts.append(place(pool, of_kind, profile_tables, there, options))
     return parts
 
 

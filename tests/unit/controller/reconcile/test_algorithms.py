@@ -1,0 +1,60 @@
+"""Turns with the optimal planner and with the queueing rule: they settle, serve every rate, and waste no more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from controller import allocator
+from controller.model import Workload
+from controller.reconcile import Options
+from tests.strategies_reconcile import workload, workloads
+from tests.unit.controller.reconcile.world import OPTIONS, world
+
+QUEUEING = allocator.Options(slo_model="queueing")
+OPTIMAL = replace(OPTIONS, algorithm=allocator.OPTIMAL)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(workloads, min_size=1, max_size=4, unique_by=lambda one: one.name),
+    st.sampled_from([OPTIMAL, replace(OPTIONS, planner=QUEUEING), replace(OPTIMAL, planner=QUEUEING)]),
+)
+def test_it_settles_and_serves(asked: list[Workload], options: Options) -> None:
+    """Whatever is not said to be short is served at its rate; the optimal plan takes no more GPUs than ParvaGPU's."""
+    planes = [world(3, 2, options=one) for one in (options, replace(options, algorithm=allocator.PARVAGPU))]
+    for plane in planes:
+        plane.store.apply(*asked)
+        plane.settle()
+        made = plane.store.state.last_plan
+        assert made is not None
+        assert made.algorithm == plane.options.algorithm
+        short = {one.workload for one in made.shortfalls}
+        assert all(plane.capacity(w.name) >= w.spec.rate * (1 - 1e-9) for w in asked if w.name not in short)
+    plans = [plane.store.state.last_plan for plane in planes]
+    assert all(plan is not None and plan.shortfalls for plan in plans) or plans[0].gpus <= plans[1].gpus  # type: ignore[union-attr]
+
+
+def test_another_rule_is_a_reason_to_plan_anew() -> None:
+    """Under the queueing rule batchers do not wait, and the same rate takes at least as many GPCs."""
+    plane = world(2, 2)
+    plane.store.apply(workload("a", 300.0))
+    plane.settle()
+    before = plane.store.state.last_plan
+    plane.options = replace(OPTIMAL, planner=QUEUEING)
+    plane.settle()
+    after = plane.store.state.last_plan
+    assert before is not None
+    assert after is not None
+    assert "options changed" in after.trigger
+    assert after.gpcs >= before.gpcs
+    assert {segment.max_queue_delay_us for segment in plane.store.state.segments} == {0}
+
+
+def test_an_unknown_algorithm_is_refused() -> None:
+    """The error names the choices."""
+    with pytest.raises(ValueError, match="algorithm must be optimal or parvagpu"):
+        Options(algorithm="best")
