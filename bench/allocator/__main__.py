@@ -73,10 +73,13 @@ the seeds. The gap is (GPUs - bound) / bound. "saved" is against ParvaGPU's plan
 
 ## Changes in a running fleet
 
-Hosts of {HOST} GPUs, at least {SPARE} GPUs to spare, a move worth {PRICE:g} GPUs. A move is a segment that is created;
-"from nothing": those that a fresh plan, laid out GPU by GPU, would create. "under rate": services that a step, walked
-by `controller.allocator.moves.shortfalls`, leaves under what they had and need. Segments on lost GPUs are gone before
-the first step.
+Hosts of {HOST} GPUs, at least {SPARE} GPUs to spare, a move worth {PRICE:g} GPUs; the busiest workload is the one of
+the highest rate. A move is a segment that is created; "from nothing": those that a fresh plan, laid out GPU by GPU,
+would create; "fitted": those if each of its GPUs is matched with one that holds much of it; "fewest": the GPUs of a
+fresh plan. Every step is walked by `controller.allocator.moves.check_steps`:
+"under rate": services that a step leaves under what they had and need; "avoidable": how often free slots would have
+held a copy meanwhile; "spare GPCs": what the moves take at most beside the larger of before and after. Segments on
+lost GPUs are gone before the first step.
 
 {changes_table(changes(measured))}
 ## Suspect profile rows

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from bench.allocator.fleets import Measured, Tables, drawn, scenario
 from bench.allocator.report import table
 from common.mig import A100_80GB
-from controller.allocator import Gpu, Options, Running, Service, plan_optimal
-from controller.allocator.moves import replan, shortfalls
+from controller.allocator import Gpu, Options, Running, Service, plan_optimal, rearrange
+from controller.allocator.moves import check_steps, replan
 
 HOST = 8  # GPUs a host
 SPARE = 8  # GPUs more than the first plan needs, at least: a host may be lost
@@ -26,9 +26,12 @@ class Change:
     lost: int  # segments that ended with their GPU
     moves: int
     from_scratch: int
+    fitted: int  # segments to create if the fresh plan's GPUs were matched with those that hold the most of them
     gpus: tuple[int, int]  # used before, after
     fewest: int
     under_rate: int  # services that a step leaves under what they had and need
+    avoidable: int  # times that free slots would have spared it
+    spare_gpcs: int  # that the moves take beside the larger of before and after
     seconds: float
 
 
@@ -45,34 +48,40 @@ def changes(measured: Measured) -> list[Change]:
 
 def _changes(name: str, services: Sequence[Service], tables: Tables) -> Iterator[Change]:
     count = -(-(plan_optimal(services, tables).gpus + SPARE) // HOST) * HOST
-    gpus = [Gpu(f"host-{number // HOST}/{number % HOST}", A100_80GB) for number in range(count)]
+    gpus = [Gpu(f"host-{n // HOST}/{n % HOST}", A100_80GB, host=f"host-{n // HOST}") for n in range(count)]
     first = replan(services, tables, Options(), [], gpus, planner=plan_optimal, move_price=PRICE)
     current = [
         Running(f"{number}", gpus[one.gpu].id, one.start, one.segment) for number, one in enumerate(first.plan.placed)
     ]
-    middle = len(services) // 2
-    doubled = [*services[:middle], replace(services[middle], rate=2 * services[middle].rate), *services[middle + 1 :]]
+    busiest = max(services, key=lambda service: service.rate)
+    others = [service for service in services if service is not busiest]
+    doubled = [replace(service, rate=service.rate * (2 if service is busiest else 1)) for service in services]
     events = {
-        "a rate doubled": (doubled, gpus),
+        "the busiest doubled": (doubled, gpus),
         "a GPU lost": (services, [gpu for gpu in gpus if gpu.id != "host-0/1"]),
-        "a host lost": (services, [gpu for gpu in gpus if not gpu.id.startswith("host-0/")]),
-        "a workload removed": ([*services[:middle], *services[middle + 1 :]], gpus),
+        "a host lost": (services, [gpu for gpu in gpus if gpu.host != "host-0"]),
+        "the busiest removed": (others, gpus),
     }
     for event, (wanted, left) in events.items():
         began = time.perf_counter()
         made = replan(wanted, tables, Options(), current, left, planner=plan_optimal, move_price=PRICE)
         seconds = time.perf_counter() - began
         alive = {gpu.id for gpu in left}
-        broken = shortfalls(made.steps, current, left, {service.name: service.rate for service in wanted})
+        fresh = plan_optimal(wanted, tables)
+        fitted = rearrange(fresh.placed, current, left, dense=True)
+        walked = check_steps(made.steps, current, left, {service.name: service.rate for service in wanted})
         yield Change(
             name,
             event,
             sum(one.gpu not in alive for one in current),
             made.moves,
             made.from_scratch,
+            len(fitted.created),
             (first.gpus_used, made.gpus_used),
-            plan_optimal(wanted, tables).gpus,
-            len(broken),
+            fresh.gpus,
+            len(walked.short),
+            len(walked.avoidable),
+            walked.spare_gpcs,
             seconds,
         )
 
@@ -86,12 +95,15 @@ def changes_table(found: Sequence[Change]) -> str:
             str(one.lost),
             str(one.moves),
             f"{one.from_scratch:,}",
+            f"{one.fitted:,}",
             f"{one.gpus[0]} → {one.gpus[1]}",
             str(one.fewest),
             str(one.under_rate),
+            str(one.avoidable),
+            str(one.spare_gpcs),
             f"{one.seconds:.2f}",
         ]
         for one in found
     ]
-    header = ["fleet", "event", "segments lost", "moves", "from nothing", "GPUs", "fewest", "under rate", "s"]
-    return table(header, rows)
+    header = ["fleet", "event", "segments lost", "moves", "from nothing", "fitted", "GPUs", "fewest"]
+    return table([*header, "under rate", "avoidable", "spare GPCs", "s"], rows)
