@@ -48,7 +48,7 @@ def _try_it(world: World) -> None:
         ".venv/bin/sliceplane map",
         ".venv/bin/sliceplane describe workload recognition",
         ".venv/bin/sliceplane events --watch",
-        f"GRPC_XDS_BOOTSTRAP={world.bootstrap()}  # then dial xds:///recognition with tritonclient",
+        f"export GRPC_XDS_BOOTSTRAP={world.bootstrap()}  # then dial xds:///recognition with tritonclient",
     ):
         show.console.print(f"   {line}", markup=False)
     show.console.print("   Ctrl-C ends everything")
