@@ -10,6 +10,8 @@ from math import fsum
 from controller.allocator.moves.floor import TOLERANCE, served
 from controller.allocator.moves.hosts import Planner, plan_spread
 from controller.allocator.moves.keeping import Held, hold
+from controller.allocator.moves.steps import steps
+from controller.allocator.moves.types import Action
 from controller.allocator.spread import hosts_of
 from controller.allocator.stability import rearrange
 from controller.allocator.stability_types import Gpu, Placement, Position, Running
@@ -18,8 +20,9 @@ from controller.allocator.types import Options, Placed, Plan, ProfileTable, Serv
 MOVED = 0.5  # of the segments on GPUs that are emptied: so many at least are taken to be created again
 FEW = 16  # services with something to plan, up to which smaller sizes are tried for them too
 
-# (services of the highest priority under their rate, the share that they lack, ... of the lowest); GPUs + price × moves
-Worth = tuple[tuple[float, ...], float]
+# (services of the highest priority under their rate, the share that they lack, ... of the lowest); moves that serve for
+# a while only or break a service, where that is to be avoided; GPUs + price × moves
+Worth = tuple[tuple[float, ...], int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,7 @@ class Task:
     planner: Planner
     move_price: float
     min_hosts: Mapping[str, int]
+    stand_ins: bool  # whether temporary segments may be made
 
     @property
     def names(self) -> list[str]:
@@ -85,7 +89,7 @@ def _emptied(
     count = 1
     while count <= len(order) and (known := best()) and _may_improve(task, known, fresh.lower_bound):
         loose = frozenset(order[:count])
-        gain = known.worth[1] - fresh.lower_bound
+        gain = known.worth[2] - fresh.lower_bound
         if not any(known.worth[0]) and sum(held[gpu] for gpu in loose) * MOVED * task.move_price > gain:
             return
         staying = hold(task.services, [one for one in kept if one.gpu not in loose], task.gpus)
@@ -96,7 +100,7 @@ def _emptied(
 
 def _may_improve(task: Task, best: Candidate, bound: int) -> bool:
     """Whether fewer GPUs are possible at all, for one move at least, or something is short."""
-    return any(best.worth[0]) or best.worth[1] > bound + task.move_price
+    return any(best.worth[0]) or best.worth[2] > bound + task.move_price
 
 
 def _anew(task: Task, kept: Sequence[Running], current: Sequence[Running], fresh: Plan, *, dense: bool) -> Candidate:
@@ -137,17 +141,22 @@ def _placed(
     number = {gpu: extra.gpus + n for n, gpu in enumerate(dict.fromkeys(one.gpu for one in held.segments))}
     placed = [*extra.placed, *(Placed(number[one.gpu], one.start, one.segment) for one in held.segments)]
     found = rearrange(placed, current, task.gpus, task.names, min_hosts=task.min_hosts, dense=dense)
-    return _judged(judge or task, found)
+    return _judged(judge or task, found, current)
 
 
-def _judged(task: Task, placement: Placement) -> Candidate:
-    cost = len(used(placement)) + task.move_price * len(placement.created)
+def _judged(task: Task, placement: Placement, current: Sequence[Running]) -> Candidate:
     waiting = sum(bool(created.after) for created in placement.created)
+    rates = {service.name: service.rate for service in task.services}
+    made = steps(placement, current, task.gpus, rates) if waiting else ()
+    temporary = sum(step.temporary and step.action is Action.CREATE for step in made)
+    broken = sum(step.short > 0 for step in made)
+    cost = len(used(placement)) + task.move_price * (len(placement.created) + temporary)
     positions = positions_of(placement)
     hosts = sum(hosts_of(positions, task.gpus).values())
     gpcs = sum(one.segment.size for one in positions)
     changes = len(placement.created) + len(placement.removed)
-    return Candidate(placement, (_missing(task, placement), cost), (changes, waiting, -hosts, gpcs))
+    avoided = broken if task.stand_ins else broken + temporary
+    return Candidate(placement, (_missing(task, placement), avoided, cost), (changes, waiting, -hosts, gpcs))
 
 
 def positions_of(placement: Placement) -> list[Position]:

@@ -49,8 +49,12 @@ def replan(
     *,
     planner: Planner,
     move_price: float = MOVE_PRICE,
+    stand_ins: bool = True,
 ) -> Replanned:
-    """The cheapest of several plans in GPUs used + `move_price` × segments created; what is short counts first.
+    """The cheapest of several plans in GPUs used + `move_price` × segments created.
+
+    What is short counts first, then how often moves break a service for want of room. Without `stand_ins` what would
+    take a temporary segment counts as a break: for who carries out the placement without its steps.
 
     `gpus` are those that live; of the `services` those of higher priority come first, then in their order. Tried: all
     that still holds kept and only what is missing planned, in large segments and in small ones; the services that
@@ -68,7 +72,7 @@ def replan(
     lost = {one.service for one in fresh.unservable if one.gpus_short is None}
     can = [service for service in wanted if service.name not in lost]
     hosts = {service.name: service.min_hosts for service in can if service.min_hosts > 1}
-    task = Task(can, profiles, options, gpus, planner, move_price, hosts)
+    task = Task(can, profiles, options, gpus, planner, move_price, hosts, stand_ins)
     placement = _settled(task, running, current, fresh)
     plan = _as_placed(fresh, placement, task, tuple(refused.values()))
     made = steps(placement, current, gpus, {service.name: service.rate for service in services})
@@ -92,7 +96,7 @@ def _settled(task: Task, running: Sequence[Running], current: Sequence[Running],
     for _ in range(MOST_ROUNDS):
         now = _as_running(best.placement, task.gpus)
         again = _best(task, now, now, fresh)
-        as_is = best.worth[0], float(len(used(best.placement)))
+        as_is = best.worth[0], 0, float(len(used(best.placement)))
         drops = again.worth == as_is and again.placement.removed and not again.placement.created
         if again.worth >= as_is and not drops:
             break
