@@ -80,7 +80,7 @@ def pools(snapshot: Snapshot, now: datetime, options: Options) -> dict[str, Pool
         node = nodes.get(gpu.node)
         if fault_of(gpu) or geometry is None or node is None or _given_up(node, now, options):
             continue
-        usable = allocator.Gpu(gpu.uuid, geometry, cordoned=not node.connected)
+        usable = allocator.Gpu(gpu.uuid, geometry, cordoned=not node.connected, host=gpu.node)
         found.setdefault(kind_of(gpu.product), []).append(usable)
     return {kind: Pool(kind, _commonest(gpus), tuple(gpus)) for kind, gpus in found.items()}
 

@@ -8,6 +8,7 @@ from functools import partial
 
 from controller import allocator
 from controller.allocator.moves import replan
+from controller.allocator.moves.hosts import plan_spread
 from controller.model import Segment
 from controller.reconcile.demand import Demand, revision_of
 from controller.reconcile.fleet import Pool
@@ -39,7 +40,8 @@ def place(
         return _as_parvagpu(pool, services, tables, current, options)
     limit = how.clock() + how.plan_s
     planner = partial(allocator.plan_optimal, expired=lambda: how.clock() >= limit)
-    made = replan(services, tables, options, current, pool.gpus, planner=planner)
+    # The rollout makes no temporary segments.
+    made = replan(services, tables, options, current, pool.gpus, planner=planner, stand_ins=False)
     return PoolPlan(pool, made.plan, made.placement)
 
 
@@ -56,12 +58,13 @@ def _as_parvagpu(
     would take room from a workload that could be served whole.
     """
     names = [service.name for service in services]
-    plan = allocator.plan(services, tables, options)
-    placement = allocator.rearrange(plan.placed, current, pool.gpus, names)
+    hosts = {service.name: service.min_hosts for service in services if service.min_hosts > 1}
+    plan = plan_spread(services, tables, options, allocator.plan)
+    placement = allocator.rearrange(plan.placed, current, pool.gpus, names, min_hosts=hosts)
     held = _held(services, current, options, {shortage.service for shortage in placement.shortages})
     if held:
         wanted = (*_as_placed(held, plan.gpus), *_rest(services, held, tables, options))
-        careful = allocator.rearrange(wanted, current, pool.gpus, names)
+        careful = allocator.rearrange(wanted, current, pool.gpus, names, min_hosts=hosts)
         if _short(careful) <= _short(placement):
             placement = careful
     return PoolPlan(pool, plan, placement)
