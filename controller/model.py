@@ -57,7 +57,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadSpec:
-    """What an operator wants: `rate` in requests/s, `slo_ms` in ms; `max_processes` 0: the planner's own."""
+    """What an operator wants: `rate` in requests/s, `slo_ms` in ms; `max_processes` 0: the planner's own.
+
+    Where GPUs are too few the higher `priority` is served first.
+    """
 
     model: str
     rate: float
@@ -66,6 +69,7 @@ class WorkloadSpec:
     serve: Serve = Serve.WHOLE
     max_processes: int = 0
     profile: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadSpec:
-    """What to serve, how much and how fast. `serve`: "whole" or "tail"; `max_processes` 0: the planner's own."""
+    """What to serve, how much and how fast. `serve`: "whole" or "tail"; `max_processes` 0: the planner's own.
+
+    Where GPUs are too few the higher `priority` is served first.
+    """
 
     model: str
     rate: float
@@ -32,6 +35,7 @@ class WorkloadSpec:
     serve: str = "whole"
     max_processes: int = 0
     profile: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)

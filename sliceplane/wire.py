@@ -89,6 +89,7 @@ def _spec(m: workload_pb2.WorkloadSpec) -> types.WorkloadSpec:
         serve=SERVE.get(m.serve, UNKNOWN),
         max_processes=m.max_processes,
         profile=m.profile,
+        priority=m.priority,
     )
 
 
@@ -120,6 +121,7 @@ def workload_message(value: types.Workload) -> workload_pb2.Workload:
             serve=SERVE_BACK[spec.serve],
             max_processes=spec.max_processes,
             profile=spec.profile,
+            priority=spec.priority,
         ),
     )
 

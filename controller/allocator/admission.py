@@ -2,7 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from controller.allocator.types import Service
+
 MOST_REFUSALS = 20  # later names that may fail to fit before the search ends: each try packs the whole fleet
+
+
+def by_priority(servable: Mapping[str, tuple[Service, object]]) -> list[str]:
+    """The names, the highest priority first, otherwise in their order."""
+    return sorted(servable, key=lambda name: -servable[name][0].priority)
 
 
 def admit(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from controller.allocator.admission import admit
+from controller.allocator.admission import admit, by_priority
 from controller.allocator.allocation_optimization import Servable, allocation_optimization
 from controller.allocator.bounds import least_gpcs, lower_bound
 from controller.allocator.configuration import configure, refuse_repeats
@@ -70,7 +70,7 @@ def _admit(
         return gpus_of(pack_servable({name: servable[name] for name in names}, options)) <= limit
 
     least = {name: least_gpcs(*demand) for name, demand in servable.items()}
-    names = admit(list(servable), least, limit * options.geometry.compute_slices, fits)
+    names = admit(by_priority(servable), least, limit * options.geometry.compute_slices, fits)
     admitted = {name: servable[name] for name in names}
     left_out = [name for name in servable if name not in admitted]
     return admitted, [short_of_gpus(name, options, wanted_gpus) for name in left_out]

@@ -17,6 +17,7 @@ from controller.allocator.types import Service
 API_VERSION = "sliceplane.workload.v1"
 KIND = "Workload"
 SERVE_KINDS = ("whole", "tail")
+HIGHEST_PRIORITY = 1000
 MOST_PROCESSES = 48
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -98,7 +99,7 @@ def _unwrap(reader: "_Reader", document: Mapping[str, object]) -> tuple[str, Map
 
 
 REQUIRED = ("model", "rate", "slo_ms")
-OPTIONAL = ("max_processes", "max_batch", "profile", "model_digest", "serve")
+OPTIONAL = ("max_processes", "max_batch", "profile", "model_digest", "serve", "priority")
 
 
 def _fields(reader: "_Reader", name: str, spec: Mapping[str, object], path: str, *, full: bool) -> Service | None:
@@ -109,13 +110,14 @@ def _fields(reader: "_Reader", name: str, spec: Mapping[str, object], path: str,
     profile = reader.optional(spec, "profile", _text, path)
     digest = reader.optional(spec, "model_digest", _digest, path)
     reader.optional(spec, "serve", _one_of(*SERVE_KINDS), path)
+    priority = reader.optional(spec, "priority", _count(HIGHEST_PRIORITY), path)
     processes = reader.optional(spec, "max_processes", _count(MOST_PROCESSES), path)
     batch = reader.optional(spec, "max_batch", _count(65_536), path)
     if not full:
         reader.optional(spec, "labels", _labels, path)
     if reader.errors:
         return None
-    return Service(name, profile or model, rate, slo_ms, processes or None, batch or None, digest or "")
+    return Service(name, profile or model, rate, slo_ms, processes or None, batch or None, digest or "", priority or 0)
 
 
 class _BadValueError(ValueError):

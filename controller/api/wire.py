@@ -98,6 +98,7 @@ def workload_in(message: workload_pb2.Workload, path: str = "workload") -> Workl
         serve=_one(SERVE, sent.serve, f"{path}.spec.serve", Serve.WHOLE),
         max_processes=sent.max_processes,
         profile=sent.profile,
+        priority=sent.priority,
     )
     return Workload(message.name, spec, labels=dict(message.labels), etag=message.etag)
 

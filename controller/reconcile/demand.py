@@ -23,10 +23,15 @@ class Demand:
 
 
 def demands(snapshot: Snapshot, planner: allocator.Options) -> tuple[Demand, ...]:
-    """Every workload, those that came first in front: that is who is served first when GPUs are few."""
+    """Every workload, those of higher priority in front, then the older: so they are served when GPUs are few."""
     profiles = {profile.name: profile for profile in snapshot.profiles}
     models = {model.name: model for model in snapshot.models}
-    return tuple(_demand(workload, profiles, models, planner) for workload in by_age(snapshot.workloads))
+    return tuple(_demand(workload, profiles, models, planner) for workload in by_importance(snapshot.workloads))
+
+
+def by_importance(workloads: Iterable[Workload]) -> list[Workload]:
+    """The highest priority first, among equals the oldest."""
+    return sorted(by_age(workloads), key=lambda workload: -workload.spec.priority)
 
 
 def by_age(workloads: Iterable[Workload]) -> list[Workload]:
@@ -86,6 +91,7 @@ def _demand(
         rate=spec.rate,
         slo_ms=spec.slo_ms,
         max_processes=spec.max_processes or None,
+        priority=spec.priority,
         max_batch=None if model is None or model.batchable else 1,
         revision=revision(digest_of(workload), spec.serve, delay),
     )

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
@@ -111,12 +112,14 @@ workloads = Table(
     Column("serve", Text, nullable=False),
     Column("max_processes", Integer, nullable=False),
     Column("profile", Text, nullable=False),
+    Column("priority", Integer, nullable=False, server_default=text("0")),
     Column("status", JSONB, nullable=False),
     Column("created", TIME, nullable=False),
     Column("updated", TIME, nullable=False),
     CheckConstraint(f"name ~ {LABEL}", name="name_label"),
     CheckConstraint("generation >= 1", name="generation_from_one"),
     CheckConstraint("max_processes >= 0", name="max_processes_not_negative"),
+    CheckConstraint("priority >= 0", name="priority_not_negative"),
     CheckConstraint("model_digest IN ('', served_digest)", name="pin_is_served"),
     positive("rate"),
     positive("slo_ms"),

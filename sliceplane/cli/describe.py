@@ -75,6 +75,7 @@ def _workload(client: Client, one: Workload) -> None:
             ("SLO", f"{number(spec.slo_ms)} ms"),
             ("Serve", spec.serve),
             ("Max processes", spec.max_processes or "the planner's own"),
+            ("Priority", spec.priority),
             ("Profile", spec.profile or f"{spec.model} (the model's)"),
             ("Target", dash(status.target)),
             ("Segments", f"{status.ready_segments} ready of {status.planned_segments}"),

@@ -73,6 +73,7 @@ def _service(workload: Workload) -> Service:
         rate=spec.rate,
         slo_ms=spec.slo_ms,
         max_processes=spec.max_processes or None,
+        priority=spec.priority,
         revision=spec.model_digest,
     )
 

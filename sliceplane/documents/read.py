@@ -15,13 +15,14 @@ from sliceplane.types import Workload, WorkloadSpec
 API_VERSION = "sliceplane.workload.v1"
 KIND = "Workload"
 SERVES = ("whole", "tail")
+HIGHEST_PRIORITY = 1000
 MOST_PROCESSES = 48  # MPS admits so many clients to a GPU
 
 FULL = ("apiVersion", "kind", "metadata", "spec", "status")
 # What the server writes into metadata is read back without complaint and ignored.
 METADATA_OUTPUT = ("uid", "generation", "created", "updated")
 METADATA = ("name", "labels", "etag", *METADATA_OUTPUT)
-SPEC = ("model", "model_digest", "rate", "slo_ms", "serve", "max_processes", "profile")
+SPEC = ("model", "model_digest", "rate", "slo_ms", "serve", "max_processes", "profile", "priority")
 SIMPLE = ("name", "labels", *SPEC)
 NEEDED = ("model", "rate", "slo_ms")
 
@@ -147,6 +148,7 @@ def _workload(
             serve=values.choice("serve", SERVES),
             max_processes=values.count("max_processes", MOST_PROCESSES),
             profile=_name(reader, spec, "profile", f"{where}profile"),
+            priority=values.count("priority", HIGHEST_PRIORITY),
         ),
     )
     if len(reader.problems) > before:

@@ -7,7 +7,7 @@ prices of the sizes give a bound that is nearly always tight, and the plan is so
 
 from collections.abc import Callable, Mapping, Sequence
 
-from controller.allocator.admission import admit
+from controller.allocator.admission import admit, by_priority
 from controller.allocator.bounds import least_gpcs, lower_bound
 from controller.allocator.configuration import Servable, configure, refuse_repeats
 from controller.allocator.optimal.demands import demands
@@ -103,6 +103,6 @@ def _admit(servable: Servable, options: Options, expired: Callable[[], bool]) ->
         return True
 
     least = {name: least_gpcs(*demand) for name, demand in servable.items()}
-    names = admit(list(servable), least, limit * options.geometry.compute_slices, fits)
+    names = admit(by_priority(servable), least, limit * options.geometry.compute_slices, fits)
     admitted = set(names)
     return [name for name in servable if name not in admitted], fitting

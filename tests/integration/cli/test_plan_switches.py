@@ -138,3 +138,16 @@ def test_switches_that_do_not_go_together(cli: Cli, base: tuple[object, ...]) ->
     """What only ParvaGPU's stages can do says so."""
     ran = cli(*base, "--no-optimization")
     assert (ran.code, "--algorithm parvagpu" in ran.err) == (2, True)
+
+
+def test_priority_says_who_waits(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """Too few GPUs: the later workload of higher priority is served; a bad priority is named."""
+    both = "- {name: a, model: net, slo_ms: 200, rate: 900}\n"
+    both += "- {name: b, model: net, slo_ms: 300, rate: 900, priority: 5}\n"
+    (tmp_path / "w.yaml").write_text(both)
+    for algorithm in ("optimal", "parvagpu"):
+        made = _json(cli, *base, "--gpus", tmp_path / "g.yaml", "--algorithm", algorithm)
+        assert [one["workload"] for one in made["unservable"]] == ["a"]
+    (tmp_path / "w.yaml").write_text(both.replace("priority: 5", "priority: -5"))
+    ran = cli(*base)
+    assert (ran.code, "priority: must be a whole number from 0 to 1000" in ran.err) == (2, True)

@@ -146,6 +146,7 @@ class WorkloadSpec(_message.Message):
     SERVE_FIELD_NUMBER: _builtins.int
     MAX_PROCESSES_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of a model in the model store; its newest version is served unless `model_digest` is set."""
     model_digest: _builtins.str
@@ -160,6 +161,8 @@ class WorkloadSpec(_message.Message):
     """Upper bound on MPS processes per segment; 0: the planner's own."""
     profile: _builtins.str
     """Name of the profile to plan with; empty: the model's name."""
+    priority: _builtins.int
+    """Who is served first where GPUs are too few: the higher, then the older; 0 to 1000."""
     def __init__(
         self,
         *,
@@ -170,10 +173,11 @@ class WorkloadSpec(_message.Message):
         serve: _type_pb2.ServeKind.ValueType = ...,
         max_processes: _builtins.int = ...,
         profile: _builtins.str = ...,
+        priority: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_processes", b"max_processes", "model", b"model", "model_digest", b"model_digest", "profile", b"profile", "rate", b"rate", "serve", b"serve", "slo_ms", b"slo_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_processes", b"max_processes", "model", b"model", "model_digest", b"model_digest", "priority", b"priority", "profile", b"profile", "rate", b"rate", "serve", b"serve", "slo_ms", b"slo_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

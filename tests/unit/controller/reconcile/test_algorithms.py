@@ -58,3 +58,17 @@ def test_an_unknown_algorithm_is_refused() -> None:
     """The error names the choices."""
     with pytest.raises(ValueError, match="algorithm must be optimal or parvagpu"):
         Options(algorithm="best")
+
+
+def test_the_higher_priority_is_served_first() -> None:
+    """One GPU for two: the older and less important one waits, and is told how many GPUs are short."""
+    for options in (OPTIONS, OPTIMAL):
+        plane = world(1, 1, options=options)
+        late = workload("b", 600.0)
+        plane.store.apply(workload("a", 600.0))
+        plane.store.apply(replace(late, spec=replace(late.spec, priority=10)))
+        plane.settle()
+        made = plane.store.state.last_plan
+        assert made is not None
+        assert [one.workload for one in made.shortfalls] == ["a"]
+        assert plane.capacity("b") >= 600
