@@ -212,4 +212,33 @@ A100_40GB = Geometry(
     ),
 )
 
-TABLES = (A100_80GB, A100_40GB)
+H100_80GB = Geometry(
+    product="H100-80GB",
+    slots=8,
+    compute_slices=7,
+    profiles=(
+        Profile("1g.10gb", 19, 0, 1, 1, _EVERY, 7, 16, 9984),
+        Profile("1g.10gb+me", 20, 7, 1, 1, _EVERY, 1, 16, 9984, media_extensions=True),
+        Profile("1g.20gb", 15, 9, 1, 2, (0, 2, 4, 6), 4, 26, 20096),
+        Profile("2g.20gb", 14, 1, 2, 2, (0, 2, 4), 3, 32, 20096),
+        Profile("3g.40gb", 9, 2, 3, 4, (0, 4), 2, 60, 40448),
+        Profile("4g.40gb", 5, 3, 4, 4, (0,), 1, 64, 40448),
+        Profile("7g.80gb", 0, 4, 7, 8, (0,), 1, 132, 81152),
+    ),
+)
+
+# Its four slots carry a compute slice each.
+A30 = Geometry(
+    product="A30",
+    slots=4,
+    compute_slices=4,
+    profiles=(
+        Profile("1g.6gb", 14, 0, 1, 1, (0, 1, 2, 3), 4, 14, 5952),
+        Profile("1g.6gb+me", 21, 7, 1, 1, (0, 1, 2, 3), 1, 14, 5952, media_extensions=True),
+        Profile("2g.12gb", 5, 1, 2, 2, (0, 2), 2, 28, 11968),
+        Profile("2g.12gb+me", 6, 8, 2, 2, (0, 2), 1, 28, 11968, media_extensions=True),
+        Profile("4g.24gb", 0, 3, 4, 4, (0,), 1, 56, 24000),
+    ),
+)
+
+TABLES = (A100_80GB, A100_40GB, H100_80GB, A30)

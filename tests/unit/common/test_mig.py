@@ -1,12 +1,14 @@
-"""The A100's geometry, checked exhaustively."""
+"""The geometry of each product that has a table, checked exhaustively."""
 
 from itertools import combinations, product
 
 import pytest
 
 from common.mig import (
+    A30,
     A100_40GB,
     A100_80GB,
+    H100_80GB,
     TABLES,
     Geometry,
     Instance,
@@ -25,10 +27,13 @@ LEFT_HALVES = [{(4, 0)}, {(3, 0)}, {(2, 0), (2, 2)}, {(2, 0), (1, 2), (1, 3)}, {
 LEFT_HALVES.append({(1, 0), (1, 1), (1, 2), (1, 3)})
 RIGHT_HALVES = [{(3, 4)}, {(2, 4), (1, 6)}, {(1, 4), (1, 5), (1, 6)}]
 
-both_boards = pytest.mark.parametrize("geometry", TABLES, ids=lambda geometry: geometry.product)
+every_board = pytest.mark.parametrize("geometry", TABLES, ids=lambda geometry: geometry.product)
+seven_slices = pytest.mark.parametrize(
+    "geometry", [table for table in TABLES if table.compute_slices == 7], ids=lambda geometry: geometry.product
+)
 
 
-@both_boards
+@seven_slices
 def test_the_maximal_layouts_are_the_nineteen_of_the_vendor(geometry: Geometry) -> None:
     """Each left half with each right half, and the whole GPU: 19 layouts, 14 as multisets."""
     expected = {frozenset(left | right) for left, right in product(LEFT_HALVES, RIGHT_HALVES)}
@@ -39,7 +44,15 @@ def test_the_maximal_layouts_are_the_nineteen_of_the_vendor(geometry: Geometry) 
     assert len({multiset(layout) for layout in maximal_layouts(geometry)}) == 14
 
 
-@both_boards
+def test_an_a30_holds_four_slices_in_any_halves() -> None:
+    """Each half is a 2g or two 1g, or one 4g takes all: 5 layouts, 4 as multisets."""
+    found = {frozenset((i.profile.gpcs, i.start) for i in layout) for layout in maximal_layouts(A30)}
+    halves = [[{(2, at)}, {(1, at), (1, at + 1)}] for at in (0, 2)]
+    assert found == {frozenset(left | right) for left, right in product(*halves)} | {frozenset({(4, 0)})}
+    assert {multiset(layout) for layout in maximal_layouts(A30)} == {(4,), (2, 2), (2, 1, 1), (1, 1, 1, 1)}
+
+
+@every_board
 def test_layouts_are_exactly_the_legal_subsets_of_all_placements(geometry: Geometry) -> None:
     """Enumeration by growing finds what trying every set of up to seven placements finds."""
     placements = [Instance(profile, start) for profile in geometry.defaults for start in profile.starts]
@@ -50,7 +63,7 @@ def test_layouts_are_exactly_the_legal_subsets_of_all_placements(geometry: Geome
     assert all(is_legal(geometry, layout) for layout in layouts(geometry))
 
 
-@both_boards
+@every_board
 def test_a_maximal_layout_leaves_no_start_open(geometry: Geometry) -> None:
     """Nothing of any default size fits beside a maximal layout, and every other layout has room."""
     maximal = set(maximal_layouts(geometry))
@@ -98,7 +111,7 @@ def test_an_unknown_size_is_refused_by_name() -> None:
         A100_80GB.find(2, 1)
 
 
-@both_boards
+@every_board
 def test_no_more_instances_than_the_profile_admits(geometry: Geometry) -> None:
     """Each profile alone fills a GPU with exactly `max_instances`, media engines with one."""
     for profile in geometry.profiles:
@@ -113,7 +126,9 @@ def test_no_more_instances_than_the_profile_admits(geometry: Geometry) -> None:
         ("NVIDIA A100-SXM4-80GB", A100_80GB),
         ("NVIDIA A100 80GB PCIe", A100_80GB),
         ("NVIDIA A100-SXM4-40GB", A100_40GB),
-        ("NVIDIA H100 80GB HBM3", None),
+        ("NVIDIA H100 80GB HBM3", H100_80GB),
+        ("NVIDIA H100 NVL", None),
+        ("NVIDIA A30", A30),
         ("", None),
     ],
 )
