@@ -16,6 +16,7 @@ Stands = tuple[str, int, SegmentKey]  # GPU, start, what
 
 # Running segments moved; what waits for passing ones; 1 if an empty GPU is taken. Then the new places.
 _Cost = tuple[int, int, int]
+_NOTHING: _Cost = (0, 0, 0)
 _Change = tuple[_Cost, tuple[tuple[int, Position], ...]]
 
 
@@ -82,11 +83,9 @@ class _Hosts:
     def improve(self, service: str, wanted: int, *, free_only: bool) -> None:
         """Changes places until the service stands on `wanted` hosts, or nothing more can be done."""
         while (hosts := self._hosts(service)) and len(hosts) < min(wanted, hosts.total(), len(self.hosts)):
-            changes = self._changes(service, hosts, free_only=free_only)
-            first = next(changes, None)
-            if first is None:
+            chosen = _cheapest(self._changes(service, hosts, free_only=free_only))
+            if chosen is None:
                 return
-            chosen = first if free_only else min((first, *changes), key=lambda change: change[0])
             self._apply(chosen[1])
 
     def _hosts(self, service: str) -> Counter[str]:
@@ -99,7 +98,7 @@ class _Hosts:
             if hosts[self._host(index)] < 2 or one.pinned or (free_only and self._runs(one)):
                 continue
             for change in (*self._to_free_slots(index, hosts), *self._exchanges(index, hosts, free_only=free_only)):
-                if not free_only or change[0] == (0, 0, 0):
+                if not free_only or change[0] == _NOTHING:
                     yield change
 
     def _to_free_slots(self, index: int, hosts: Counter[str]) -> Iterator[_Change]:
@@ -157,3 +156,14 @@ class _Hosts:
     def _runs(self, one: Position) -> int:
         """1 if it stands there already."""
         return int((one.gpu, one.start, key_of(one.segment)) in self._running)
+
+
+def _cheapest(changes: Iterator[_Change]) -> _Change | None:
+    """The first of the least cost; none is sought beyond one that costs nothing."""
+    best = None
+    for change in changes:
+        if best is None or change[0] < best[0]:
+            best = change
+        if change[0] == _NOTHING:
+            break
+    return best

@@ -75,6 +75,8 @@ def candidates(task: Task, kept: Sequence[Running], current: Sequence[Running], 
     for dense in (False, True):
         if best and _may_improve(task, best, fresh.lower_bound):
             yield good(_anew(task, kept, current, fresh, dense=dense))
+    for found in _giving_way(task, kept, current, best):
+        yield good(found)
     if best:
         yield from _emptied(task, kept, current, fresh, lambda: best)
 
@@ -90,11 +92,37 @@ def _emptied(
     while count <= len(order) and (known := best()) and _may_improve(task, known, fresh.lower_bound):
         loose = frozenset(order[:count])
         gain = known.worth[2] - fresh.lower_bound
-        if not any(known.worth[0]) and sum(held[gpu] for gpu in loose) * MOVED * task.move_price > gain:
-            return
+        if any(known.worth[0]) or sum(held[gpu] for gpu in loose) * MOVED * task.move_price > gain:
+            return  # nothing is emptied while something is short
         staying = hold(task.services, [one for one in kept if one.gpu not in loose], task.gpus)
         others = replace(task, gpus=[gpu for gpu in task.gpus if gpu.id not in loose])
         yield _placed(others, staying, _plan(task, staying.rest), current, task)
+        count *= 2
+
+
+def _giving_way(
+    task: Task, kept: Sequence[Running], current: Sequence[Running], best: Candidate | None
+) -> Iterator[Candidate]:
+    """While a service is short: with 1, 2, 4, ... services of less priority out of its way, the last first.
+
+    Whatever then fits beside it of those is found from there.
+    """
+    short = under_rate(task, best.placement) if best else {}
+    level = max((one.priority for one in task.services if one.name in short), default=None)
+    running = {service for one in kept for service, _ in served(one.segment)}
+    less = [one.name for one in reversed(task.services) if level is not None and one.priority < level]
+    less = [name for name in less if name in running]
+    highest = {one.name for one in task.services if one.priority == level}
+    count, enough = 1, False
+    while less and not enough:
+        out = set(less[:count])
+        staying = [one for one in kept if one.pinned or not any(name in out for name, _ in served(one.segment))]
+        fewer = replace(task, services=[one for one in task.services if one.name not in out])
+        staying = [one for one in staying if one.segment.service not in out]
+        held = hold(fewer.services, staying, task.gpus)
+        found = _placed(fewer, held, _plan(task, held.rest), current, task)
+        yield found
+        enough = count >= len(less) or not highest & under_rate(task, found.placement).keys()
         count *= 2
 
 
@@ -156,7 +184,7 @@ def _judged(task: Task, placement: Placement, current: Sequence[Running]) -> Can
     gpcs = sum(one.segment.size for one in positions)
     changes = len(placement.created) + len(placement.removed)
     avoided = broken if task.stand_ins else broken + temporary
-    return Candidate(placement, (_missing(task, placement), avoided, cost), (changes, waiting, -hosts, gpcs))
+    return Candidate(placement, (missing(task, placement), avoided, cost), (changes, waiting, -hosts, gpcs))
 
 
 def positions_of(placement: Placement) -> list[Position]:
@@ -180,7 +208,7 @@ def under_rate(task: Task, placement: Placement) -> dict[str, float]:
     return {service: share for service, share in lacking.items() if share > 0}
 
 
-def _missing(task: Task, placement: Placement) -> tuple[float, ...]:
+def missing(task: Task, placement: Placement) -> tuple[float, ...]:
     """By priority, the highest first: services under their rate or on too few hosts, and how much of it is lacking."""
     lacking = under_rate(task, placement)
     hosts = hosts_of(positions_of(placement), task.gpus) if task.min_hosts else {}

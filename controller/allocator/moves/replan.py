@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from controller.allocator.moves.candidates import Candidate, Task, candidates, positions_of, under_rate, used
+from controller.allocator.moves.candidates import Candidate, Task, candidates, missing, positions_of, under_rate, used
 from controller.allocator.moves.floor import served, standing
 from controller.allocator.moves.hosts import Planner, plan_spread, refused_for_hosts
 from controller.allocator.moves.keeping import keepable
 from controller.allocator.moves.steps import steps
 from controller.allocator.moves.types import Action, Step
 from controller.allocator.stability import placement_of
-from controller.allocator.stability_types import Gpu, Placement, Running, key_of
+from controller.allocator.stability_types import Gpu, Placement, Running, Shortage, key_of
 from controller.allocator.types import Options, Placed, Plan, ProfileTable, Service, Unservable
 
 MOVE_PRICE = 0.05  # GPUs that sparing a move is worth
@@ -104,12 +104,23 @@ def _settled(task: Task, running: Sequence[Running], current: Sequence[Running],
     positions = positions_of(best.placement)
     placed = [Placed(0, one.start, one.segment) for one in positions]
     found = placement_of(placed, positions, (), current, task.gpus, {})
-    return replace(found, shortages=best.placement.shortages)
+    return replace(found, shortages=_shortages(task, best.placement, fresh))
 
 
 def _best(task: Task, running: Sequence[Running], current: Sequence[Running], fresh: Plan) -> Candidate:
     kept = keepable(task.services, task.profiles, task.options, running)
     return min(candidates(task, kept, current, fresh), key=lambda one: (one.worth, one.ties))
+
+
+def _shortages(task: Task, placement: Placement, fresh: Plan) -> tuple[Shortage, ...]:
+    """What is short there: of those that gave way to others too, which the placement's own planning left out."""
+    if not any(missing(task, placement)):
+        return ()
+    now = _as_running(placement, task.gpus)
+    kept = keepable(task.services, task.profiles, task.options, now)
+    once_more = next(candidates(task, kept, now, fresh))
+    said = {(one.service, one.segments > 0): one for one in (*once_more.placement.shortages, *placement.shortages)}
+    return tuple(said.values())
 
 
 def _as_running(placement: Placement, gpus: Sequence[Gpu]) -> list[Running]:

@@ -53,7 +53,9 @@ def _remove_safe(work: Work) -> bool:
     found = False
     for job in sorted(work.remove.values(), key=lambda job: (not job.temporary, not work.blocked_by(job))):
         if work.lacking_without(job) == 0:
-            work.do_remove(job, "the others of its service carry the rate")
+            short = work.short_without(job)
+            why = "its service gives way to others" if short else "the others of its service carry the rate"
+            work.do_remove(job, why, short)
             found = True
     return found
 

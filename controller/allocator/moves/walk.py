@@ -25,12 +25,13 @@ def check_steps(
 ) -> Checked:
     """Makes the steps in the order given. ValueError for one that cannot be made when its turn comes.
 
-    A break is avoidable where the slots free at that moment would hold a copy of what is drained.
+    A break is avoidable where the slots free at that moment would hold a copy of what is drained, unless the service is
+    to have less in the end: that is the placement's doing, and no order of steps would spare it.
     """
     walk = _Walk(current, gpus, rates)
     for step in made:
         walk.make(step)
-    return Checked(walk.worst, tuple(walk.avoidable), (walk.gpcs[0], max(walk.gpcs), walk.gpcs[-1]))
+    return Checked(walk.worst, walk.avoidable(), (walk.gpcs[0], max(walk.gpcs), walk.gpcs[-1]))
 
 
 class _Walk:
@@ -46,7 +47,7 @@ class _Walk:
         self._capacity = Capacity({one.id: one.segment for one in there.ready.values()})
         self._due = {service: min(rate, self._capacity.of(service)) for service, rate in rates.items()}
         self.worst: dict[str, float] = {}
-        self.avoidable: list[str] = []
+        self._beside_room: list[tuple[str, str]] = []  # service, what is said of it
         self.gpcs = [self._in_use()]
 
     def make(self, step: Step) -> None:
@@ -66,6 +67,14 @@ class _Walk:
             self._delete(step, place)
         self.gpcs.append(self._in_use())
 
+    def avoidable(self) -> tuple[str, ...]:
+        """The breaks of services that end with what is due to them."""
+        return tuple(
+            said
+            for service, said in self._beside_room
+            if self._capacity.of(service) >= self._due[service] * (1 - TOLERANCE)
+        )
+
     def _drain(self, step: Step) -> None:
         self._drained.add(step.id)
         self._capacity.drop(step.id, step.segment)
@@ -76,7 +85,8 @@ class _Walk:
                 self.worst[service] = max(short, self.worst.get(service, 0.0))
                 place = self._slots.spare_place(step.segment.size, {})
                 if place:
-                    self.avoidable.append(f"{step.service} at {step.gpu}:{step.start}: a copy fits at {place}")
+                    said = f"{step.service} at {step.gpu}:{step.start}: a copy fits at {place}"
+                    self._beside_room.append((service, said))
 
     def _delete(self, step: Step, place: Place) -> None:
         if step.id not in self._drained:

@@ -82,6 +82,10 @@ def test_every_replanning_is_sound(change: tuple[list[Service], list[Running], l
     assert pins <= kept
     check_steps(made.steps, current, gpus, {})
     assert _walked(made.steps, [one for one in current if one.gpu in alive]) == _stand(after)
+    told = {short.service for short in made.placement.shortages} | {one.service for one in made.plan.unservable}
+    for service in services:
+        given = sum(one.segment.throughput for one in after if one.segment.service == service.name)
+        assert given >= service.rate * (1 - 1e-9) or service.name in told
     again = _replan(services, after, gpus, price)
     assert not again.placement.changes
     assert again.steps == ()

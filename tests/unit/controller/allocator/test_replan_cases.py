@@ -109,11 +109,30 @@ def test_two_that_change_places_need_one_temporary_segment() -> None:
 
 
 def test_the_judge_says_which_break_free_slots_would_have_spared() -> None:
-    """A drain of the only segment beside an empty GPU."""
+    """The only segment is drained before its successor is there, beside an empty half of the GPU."""
     only = Running("x", "g0", 0, _segment("a", 3))
-    placement = Placement((), (), (only,), ())
-    found = steps(placement, [only], GPUS[:2], {})
-    assert check_steps(found, [only], GPUS[:2], {"a": 60.0}).avoidable == ("a at g0:0: a copy fits at ('g0', 4)",)
+    placement = Placement((), (Created("g0", 4, _segment("a", 3)),), (only,), ())
+    create, drain, delete = steps(placement, [only], GPUS[:1], {"a": 60.0})
+    wrong = check_steps((drain, delete, create), [only], GPUS[:1], {"a": 60.0})
+    assert wrong.avoidable == ("a at g0:0: a copy fits at ('g0', 4)",)
+    assert check_steps((create, drain, delete), [only], GPUS[:1], {"a": 60.0}).avoidable == ()
+
+
+def test_the_less_important_gives_way_and_says_so() -> None:
+    """A full GPU runs the less important: it is drained as far as the other needs, and keeps what fits beside."""
+    low, high = Service("low", "m", 1000.0, 100.0), Service("high", "m", 500.0, 100.0, priority=1)
+    gpus = GPUS[:1]
+    current = _after(replan([low], TABLES, Options(), [], gpus, planner=plan_optimal))
+    made = replan([low, high], TABLES, Options(), current, gpus, planner=plan_optimal)
+    given = {
+        name: sum(o.segment.throughput for o in _after(made) if o.segment.service == name) for name in ("low", "high")
+    }
+    assert given["high"] >= 500.0
+    assert given["low"] > 0
+    assert [short.service for short in made.placement.shortages] == ["low"]
+    walked = check_steps(made.steps, current, gpus, {"low": 1000.0, "high": 500.0})
+    assert (set(walked.short), walked.avoidable) == ({"low"}, ())
+    assert "low" in {step.service for step in made.steps if step.short > 0}
 
 
 def test_without_stand_ins_nothing_waits_that_could_go_elsewhere() -> None:
