@@ -59,7 +59,8 @@ class Condition:
 class WorkloadSpec:
     """What an operator wants: `rate` in requests/s, `slo_ms` in ms; `max_processes` 0: the planner's own.
 
-    Where GPUs are too few the higher `priority` is served first.
+    Where GPUs are too few the higher `priority` is served first. `min_hosts`: hosts that it is served from at least,
+    0: one. `memory_mb`: GPU memory of one process, MB; 0: not known. `exclusive`: it never shares a segment.
     """
 
     model: str
@@ -70,6 +71,9 @@ class WorkloadSpec:
     max_processes: int = 0
     profile: str = ""
     priority: int = 0
+    min_hosts: int = 0
+    memory_mb: float = 0.0
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

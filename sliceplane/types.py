@@ -25,7 +25,8 @@ class Condition:
 class WorkloadSpec:
     """What to serve, how much and how fast. `serve`: "whole" or "tail"; `max_processes` 0: the planner's own.
 
-    Where GPUs are too few the higher `priority` is served first.
+    Where GPUs are too few the higher `priority` is served first. `min_hosts`: hosts that it is served from at least,
+    0: one. `memory_mb`: GPU memory of one process, MB; 0: not known. `exclusive`: it never shares a segment.
     """
 
     model: str
@@ -36,6 +37,9 @@ class WorkloadSpec:
     max_processes: int = 0
     profile: str = ""
     priority: int = 0
+    min_hosts: int = 0
+    memory_mb: float = 0.0
+    exclusive: bool = False
 
 
 @dataclass(frozen=True, slots=True)

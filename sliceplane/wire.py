@@ -90,6 +90,9 @@ def _spec(m: workload_pb2.WorkloadSpec) -> types.WorkloadSpec:
         max_processes=m.max_processes,
         profile=m.profile,
         priority=m.priority,
+        min_hosts=m.replicas.min_hosts,
+        memory_mb=m.memory_mb,
+        exclusive=m.exclusive,
     )
 
 
@@ -122,6 +125,9 @@ def workload_message(value: types.Workload) -> workload_pb2.Workload:
             max_processes=spec.max_processes,
             profile=spec.profile,
             priority=spec.priority,
+            replicas=workload_pb2.Replicas(min_hosts=spec.min_hosts),
+            memory_mb=spec.memory_mb,
+            exclusive=spec.exclusive,
         ),
     )
 

@@ -21,6 +21,10 @@ SPECS = st.builds(
     serve=st.sampled_from(["whole", "tail"]),
     max_processes=st.integers(0, 48),
     profile=st.just("") | NAMES,
+    priority=st.integers(0, 1000),
+    min_hosts=st.integers(0, 1000),
+    memory_mb=st.just(0.0) | ABOVE_ZERO,
+    exclusive=st.booleans(),
 )
 WORKLOADS = st.builds(
     Workload,

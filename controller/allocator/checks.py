@@ -71,6 +71,8 @@ def too_many_segments(service: Service, triplets: Triplets, options: Options) ->
 def _nothing_allowed(service: Service, options: Options) -> Unservable:
     processes, batch = options.processes_for(service), service.max_batch
     limits = f"at most {processes} processes" + (f" and batch {batch}" if batch is not None else "")
+    if service.memory_mb > 0:
+        limits += f" and memory_mb {service.memory_mb:g} for each"
     sizes = "/".join(str(size) for size in options.geometry.sizes)
     detail = f"the profile of {service.model!r} has no point with {limits} on a size of {sizes} GPCs"
     return Unservable(service.name, Reason.NO_PROFILE, detail)

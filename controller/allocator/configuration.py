@@ -15,7 +15,7 @@ from controller.allocator.types import QUEUEING, Options, ProfileTable, Service,
 
 Servable = dict[str, tuple[Service, Triplets]]  # by service name, in the order given
 
-_Limits = tuple[str, int, int | None]  # model, processes, batch
+_Limits = tuple[str, int, int | None, float]  # model, processes, batch, memory
 
 
 class Configurator:
@@ -42,7 +42,7 @@ class Configurator:
         return too_many_segments(service, triplets, self._options) or triplets
 
     def _decide(self, service: Service, table: ProfileTable) -> Triplets | None:
-        limits = (service.model, self._options.processes_for(service), service.max_batch)
+        limits = (service.model, self._options.processes_for(service), service.max_batch, service.memory_mb)
         key = limits, self._within(service, table, limits)
         if key not in self._decided:
             self._decided[key] = self._shared(optimal_triplet_decision(service, table, self._options))

@@ -24,15 +24,22 @@ def latency_limit(service: Service, options: Options) -> float:
 
 
 def allowed_points(service: Service, table: ProfileTable, options: Options) -> list[Point]:
-    """The points within the service's process and batch limits, by size, batch, processes."""
-    processes = options.processes_for(service)
+    """The points within the service's process, batch and memory limits, by size, batch, processes."""
     batch = service.max_batch
-    sizes = frozenset(options.geometry.sizes)
+    processes = {size: most_processes(service, size, options) for size in options.geometry.sizes}
     return [
         point
         for point in table.points
-        if point.processes <= processes and (batch is None or point.batch <= batch) and point.size in sizes
+        if point.processes <= processes.get(point.size, 0) and (batch is None or point.batch <= batch)
     ]
+
+
+def most_processes(service: Service, size: int, options: Options) -> int:
+    """How many processes of the service an instance of the size may run and, as far as is known, has memory for."""
+    most = options.processes_for(service)
+    if service.memory_mb <= 0:
+        return most
+    return int(min(most, options.geometry.default(size).memory_mb // service.memory_mb))
 
 
 def fast_points(service: Service, table: ProfileTable, options: Options) -> list[Point]:

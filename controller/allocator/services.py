@@ -100,10 +100,13 @@ def _unwrap(reader: "_Reader", document: Mapping[str, object]) -> tuple[str, Map
 
 REQUIRED = ("model", "rate", "slo_ms")
 OPTIONAL = ("max_processes", "max_batch", "profile", "model_digest", "serve", "priority")
+FURTHER = ("replicas", "memory_mb", "exclusive")  # how segments are shared out
+MOST_HOSTS = 1000
 
 
 def _fields(reader: "_Reader", name: str, spec: Mapping[str, object], path: str, *, full: bool) -> Service | None:
-    reader.only(spec, (*REQUIRED, *OPTIONAL) if full else ("name", *REQUIRED, *OPTIONAL, "labels"), path)
+    known = (*REQUIRED, *OPTIONAL, *FURTHER)
+    reader.only(spec, known if full else ("name", *known, "labels"), path)
     model = reader.get(spec, "model", _text, path)
     rate = reader.get(spec, "rate", _above_zero("items/s"), path)
     slo_ms = reader.get(spec, "slo_ms", _above_zero("ms"), path)
@@ -113,11 +116,39 @@ def _fields(reader: "_Reader", name: str, spec: Mapping[str, object], path: str,
     priority = reader.optional(spec, "priority", _count(HIGHEST_PRIORITY), path)
     processes = reader.optional(spec, "max_processes", _count(MOST_PROCESSES), path)
     batch = reader.optional(spec, "max_batch", _count(65_536), path)
+    hosts = _min_hosts(reader, spec, path)
+    memory = reader.optional(spec, "memory_mb", _not_below_zero("MB"), path)
+    exclusive = reader.optional(spec, "exclusive", _truth, path)
     if not full:
         reader.optional(spec, "labels", _labels, path)
     if reader.errors:
         return None
-    return Service(name, profile or model, rate, slo_ms, processes or None, batch or None, digest or "", priority or 0)
+    return Service(
+        name=name,
+        model=profile or model,
+        rate=rate,
+        slo_ms=slo_ms,
+        max_processes=processes or None,
+        max_batch=batch or None,
+        revision=digest or "",
+        priority=priority or 0,
+        min_hosts=hosts,
+        memory_mb=memory or 0.0,
+        exclusive=bool(exclusive),
+    )
+
+
+def _min_hosts(reader: "_Reader", spec: Mapping[str, object], path: str) -> int:
+    """`replicas.min_hosts`, also spelled `minHosts`; 1 where it is not said."""
+    replicas = reader.optional(spec, "replicas", _mapping, path)
+    if replicas is None:
+        return 1
+    at = f"{path}.replicas"
+    reader.only(replicas, ("min_hosts", "minHosts"), at)
+    if {"min_hosts", "minHosts"} <= set(replicas):
+        reader.errors.append(FieldError(f"{at}.minHosts", "min_hosts is there too: leave one out"))
+    key = "minHosts" if "minHosts" in replicas else "min_hosts"
+    return reader.optional(replicas, key, _count(MOST_HOSTS), at) or 1
 
 
 class _BadValueError(ValueError):
@@ -170,6 +201,17 @@ def _above_zero(unit: str) -> Callable[[object], float]:
         return number
 
     return check
+
+
+def _not_below_zero(unit: str) -> Callable[[object], float]:
+    above_zero = _above_zero(unit)
+    return lambda value: 0.0 if type(value) in (int, float) and value == 0 else above_zero(value)
+
+
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise _BadValueError(f"must be true or false, got {value!r}")
+    return value
 
 
 def _count(most: int) -> Callable[[object], int]:

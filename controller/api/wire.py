@@ -99,6 +99,9 @@ def workload_in(message: workload_pb2.Workload, path: str = "workload") -> Workl
         max_processes=sent.max_processes,
         profile=sent.profile,
         priority=sent.priority,
+        min_hosts=sent.replicas.min_hosts,
+        memory_mb=sent.memory_mb,
+        exclusive=sent.exclusive,
     )
     return Workload(message.name, spec, labels=dict(message.labels), etag=message.etag)
 

@@ -92,6 +92,9 @@ def _demand(
         slo_ms=spec.slo_ms,
         max_processes=spec.max_processes or None,
         priority=spec.priority,
+        min_hosts=max(1, spec.min_hosts),
+        memory_mb=spec.memory_mb,
+        exclusive=spec.exclusive,
         max_batch=None if model is None or model.batchable else 1,
         revision=revision(digest_of(workload), spec.serve, delay),
     )

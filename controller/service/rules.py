@@ -11,6 +11,7 @@ from controller.model import Point, Profile, Workload
 
 SIZES = (1, 2, 3, 4, 7)
 HIGHEST_PRIORITY = 1000
+MOST_HOSTS = 1000
 MOST_PROCESSES = 48  # clients that one MPS daemon serves
 MOST_BATCH = 1 << 16
 MOST_POINTS = 20_000
@@ -69,6 +70,8 @@ def check_workload(workload: Workload, path: str = "workload") -> None:
         positive(f"{path}.spec.slo_ms", spec.slo_ms, "milliseconds"),
         within(f"{path}.spec.max_processes", spec.max_processes, 0, MOST_PROCESSES),
         within(f"{path}.spec.priority", spec.priority, 0, HIGHEST_PRIORITY),
+        within(f"{path}.spec.replicas.min_hosts", spec.min_hosts, 0, MOST_HOSTS),
+        positive(f"{path}.spec.memory_mb", spec.memory_mb, "MB") if spec.memory_mb else None,
         optional_name(f"{path}.spec.profile", spec.profile),
         text(f"{path}.etag", workload.etag),
         *labels(f"{path}.labels", workload.labels),

@@ -113,6 +113,9 @@ workloads = Table(
     Column("max_processes", Integer, nullable=False),
     Column("profile", Text, nullable=False),
     Column("priority", Integer, nullable=False, server_default=text("0")),
+    Column("min_hosts", Integer, nullable=False, server_default=text("0")),
+    Column("memory_mb", Double, nullable=False, server_default=text("0")),  # of one process; 0: not known
+    Column("exclusive", Boolean, nullable=False, server_default=text("false")),
     Column("status", JSONB, nullable=False),
     Column("created", TIME, nullable=False),
     Column("updated", TIME, nullable=False),
@@ -120,6 +123,8 @@ workloads = Table(
     CheckConstraint("generation >= 1", name="generation_from_one"),
     CheckConstraint("max_processes >= 0", name="max_processes_not_negative"),
     CheckConstraint("priority >= 0", name="priority_not_negative"),
+    CheckConstraint("min_hosts >= 0", name="min_hosts_not_negative"),
+    CheckConstraint("memory_mb >= 0 AND memory_mb < 'Infinity'", name="memory_mb_not_negative"),
     CheckConstraint("model_digest IN ('', served_digest)", name="pin_is_served"),
     positive("rate"),
     positive("slo_ms"),

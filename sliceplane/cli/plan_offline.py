@@ -74,6 +74,9 @@ def _service(workload: Workload) -> Service:
         slo_ms=spec.slo_ms,
         max_processes=spec.max_processes or None,
         priority=spec.priority,
+        min_hosts=max(1, spec.min_hosts),
+        memory_mb=spec.memory_mb,
+        exclusive=spec.exclusive,
         revision=spec.model_digest,
     )
 

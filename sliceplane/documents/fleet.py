@@ -9,11 +9,10 @@ from difflib import get_close_matches
 import yaml
 
 from common.mig import TABLES, Geometry, geometry_of
-from sliceplane.documents.nodes import Problem, Reader, is_null, items, joined, shown
+from sliceplane.documents.nodes import Problem, Reader, items, joined, shown
 
 FIELDS = ("product", "count", "host", "cordoned")
 MOST = 100_000  # GPUs an entry
-TRUTH = {"true": True, "false": False}
 
 Fields = Mapping[str, tuple[yaml.Node, yaml.Node]]
 
@@ -94,10 +93,4 @@ def _count(reader: Reader, fields: Fields, path: str) -> int:
 
 
 def _truth(reader: Reader, fields: Fields, path: str) -> bool:
-    node = fields["cordoned"][1] if "cordoned" in fields else None
-    if node is None:
-        return False
-    value = TRUTH.get(str(node.value).lower()) if isinstance(node, yaml.ScalarNode) and not is_null(node) else None
-    if value is None:
-        reader.refuse(node, path, f"must be true or false, got {shown(node)}")
-    return bool(value)
+    return bool("cordoned" in fields and reader.truth(fields["cordoned"][1], path))

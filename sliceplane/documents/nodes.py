@@ -16,6 +16,8 @@ _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _SPECIAL = {".inf": math.inf, "+.inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 LONGEST_SHOWN = 60
 
+TRUTH = {"true": True, "false": False}
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -89,6 +91,13 @@ class Reader:
         if value is None or not math.isfinite(value):
             self.refuse(node, path, f"must be a finite number, got {shown(node)}")
             return None
+        return value
+
+    def truth(self, node: yaml.Node, path: str) -> bool | None:
+        """True or false; None, noted, if it is neither."""
+        value = TRUTH.get(str(node.value).lower()) if isinstance(node, yaml.ScalarNode) and not is_null(node) else None
+        if value is None:
+            self.refuse(node, path, f"must be true or false, got {shown(node)}")
         return value
 
 

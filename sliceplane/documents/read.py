@@ -16,13 +16,18 @@ API_VERSION = "sliceplane.workload.v1"
 KIND = "Workload"
 SERVES = ("whole", "tail")
 HIGHEST_PRIORITY = 1000
+MOST_HOSTS = 1000
 MOST_PROCESSES = 48  # MPS admits so many clients to a GPU
 
 FULL = ("apiVersion", "kind", "metadata", "spec", "status")
 # What the server writes into metadata is read back without complaint and ignored.
 METADATA_OUTPUT = ("uid", "generation", "created", "updated")
 METADATA = ("name", "labels", "etag", *METADATA_OUTPUT)
-SPEC = ("model", "model_digest", "rate", "slo_ms", "serve", "max_processes", "profile", "priority")
+SPEC = (
+    *("model", "model_digest", "rate", "slo_ms", "serve", "max_processes", "profile"),
+    *("priority", "replicas", "memory_mb", "exclusive"),
+)
+REPLICAS = ("min_hosts", "minHosts")
 SIMPLE = ("name", "labels", *SPEC)
 NEEDED = ("model", "rate", "slo_ms")
 
@@ -149,6 +154,9 @@ def _workload(
             max_processes=values.count("max_processes", MOST_PROCESSES),
             profile=_name(reader, spec, "profile", f"{where}profile"),
             priority=values.count("priority", HIGHEST_PRIORITY),
+            min_hosts=_min_hosts(reader, spec, f"{where}replicas"),
+            memory_mb=values.amount("memory_mb", "MB"),
+            exclusive=values.truth("exclusive"),
         ),
     )
     if len(reader.problems) > before:
@@ -187,6 +195,13 @@ class _Values:
             self.reader.refuse(node, self.where + key, f"must be above 0 {unit}, got {value:g}")
         return value or 0.0
 
+    def amount(self, key: str, unit: str) -> float:
+        node = self._node(key)
+        value = self.reader.number(node, self.where + key) if node else 0.0
+        if node and value is not None and value < 0:
+            self.reader.refuse(node, self.where + key, f"must be 0 {unit} or above, got {value:g}")
+        return value or 0.0
+
     def count(self, key: str, most: int) -> int:
         node = self._node(key)
         value = self.reader.number(node, self.where + key) if node else 0.0
@@ -194,6 +209,10 @@ class _Values:
             self.reader.refuse(node, self.where + key, f"must be a whole number from 0 to {most}, got {value:g}")
             return 0
         return int(value or 0)
+
+    def truth(self, key: str) -> bool:
+        node = self._node(key)
+        return bool(node and self.reader.truth(node, self.where + key))
 
     def digest(self, key: str) -> str:
         node, value = self._node(key), self.text(key)
@@ -219,6 +238,17 @@ def _name(reader: Reader, fields: Fields, key: str, path: str) -> str:
     elif violation:
         reader.refuse(node, path, violation.description)
     return value or ""
+
+
+def _min_hosts(reader: Reader, spec: Fields, path: str) -> int:
+    """`replicas.min_hosts`, also spelled `minHosts`; 0 where it is not said."""
+    node = spec["replicas"][1] if "replicas" in spec else None
+    fields = (reader.mapping(node, path) or {}) if node is not None and not is_null(node) else {}
+    _known(reader, fields, REPLICAS, path)
+    if len(fields.keys() & set(REPLICAS)) == len(REPLICAS):
+        reader.refuse(fields["minHosts"][0], f"{path}.minHosts", "min_hosts is there too: leave one out")
+    key = "minHosts" if "minHosts" in fields else "min_hosts"
+    return _Values(reader, fields, f"{path}.").count(key, MOST_HOSTS)
 
 
 def _labels(reader: Reader, fields: Fields, path: str) -> dict[str, str]:

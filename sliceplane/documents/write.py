@@ -17,6 +17,8 @@ def workload_document(workload: Workload) -> dict[str, Any]:
     metadata |= {"created": workload.created, "updated": workload.updated}
     spec = asdict(workload.spec)
     spec |= {key: int(spec[key]) for key in ("rate", "slo_ms") if spec[key].is_integer()}
+    hosts = spec.pop("min_hosts")
+    spec["replicas"] = {"min_hosts": hosts} if hosts else {}
     ordered = {key: spec.pop(key) for key in ("model", "rate", "slo_ms", "serve")} | spec
     document = {"apiVersion": API_VERSION, "kind": KIND, "metadata": _said(metadata), "spec": _said(ordered)}
     observed = workload.status != WorkloadStatus()

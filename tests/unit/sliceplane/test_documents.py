@@ -83,6 +83,19 @@ def test_any_yaml_is_read_or_refused(value: object) -> None:
         (("model: m", "model: M_1"), 'f.yaml:6:10: spec.model: "M_1" must be 1 to 63 lower-case letters'),
         (("model: m", "model: ''"), "f.yaml:6:10: spec.model: must not be empty"),
         (("model: m", "model: m\n  serve: half"), 'spec.serve: must be one of whole, tail, got "half"'),
+        (
+            ("model: m", "model: m\n  replicas: {min_hosts: -1}"),
+            "f.yaml:7:25: spec.replicas.min_hosts: must be a whole number from 0 to 1000, got -1",
+        ),
+        (
+            ("model: m", "model: m\n  replicas: {hosts: 2}"),
+            "spec.replicas.hosts: no such field: did you mean min_hosts?",
+        ),
+        (("model: m", "model: m\n  replicas: {min_hosts: 2, minHosts: 2}"), "min_hosts is there too: leave one out"),
+        (("model: m", "model: m\n  replicas: 2"), "spec.replicas: must be a mapping of fields, got 2"),
+        (("model: m", "model: m\n  memory_mb: -1"), "spec.memory_mb: must be 0 MB or above, got -1"),
+        (("model: m", "model: m\n  exclusive: 1"), "spec.exclusive: must be true or false, got 1"),
+        (("model: m", "model: m\n  priority: high"), 'spec.priority: must be a finite number, got "high"'),
         (("model: m", "model: m\n  max_processes: 2.5"), "spec.max_processes: must be a whole number from 0 to 48"),
         (("model: m", "model: m\n  model_digest: latest"), 'spec.model_digest: must be "sha256:" and 64'),
         (("name: ocr", "name: ocr\n  labels: [a]"), "metadata.labels: must be a mapping of fields, got a list"),
@@ -150,6 +163,15 @@ def test_short_forms_are_the_same_workload() -> None:
     short = "{name: ocr, model: m, rate: 10, slo_ms: 50}"
     texts = [FULL, short, f"- {short}", f"workloads:\n- {short}"]
     assert len({repr(read([("f", text)])[0][0].workload) for text in texts}) == 1
+
+
+def test_hosts_may_be_spelled_as_in_json() -> None:
+    """`minHosts` is `min_hosts`; what stands on 0 is as if it were not said."""
+    for replicas in ("{min_hosts: 2}", "{minHosts: 2}"):
+        (document,) = read([("f", FULL.replace("model: m", f"model: m\n  replicas: {replicas}"))])[0]
+        assert document.workload.spec.min_hosts == 2
+    nothing = "model: m\n  replicas: {}\n  memory_mb: 0\n  exclusive: false"
+    assert read([("f", FULL.replace("model: m", nothing))])[0][0].workload == read([("f", FULL)])[0][0].workload
 
 
 def test_places_are_those_of_the_fields() -> None:

@@ -26,7 +26,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from protos.sliceplane.type.v1 import type_pb2 as protos_dot_sliceplane_dot_type_dot_v1_dot_type__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,protos/sliceplane/workload/v1/workload.proto\x12\x16sliceplane.workload.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$protos/sliceplane/type/v1/type.proto\"\x82\x03\n\x08Workload\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x04spec\x18\x02 \x01(\x0b\x32$.sliceplane.workload.v1.WorkloadSpec\x12\x36\n\x06status\x18\x03 \x01(\x0b\x32&.sliceplane.workload.v1.WorkloadStatus\x12<\n\x06labels\x18\x04 \x03(\x0b\x32,.sliceplane.workload.v1.Workload.LabelsEntry\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x0b\n\x03uid\x18\x06 \x01(\t\x12\x12\n\ngeneration\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xb9\x01\n\x0cWorkloadSpec\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\x0c\n\x04rate\x18\x03 \x01(\x01\x12\x0e\n\x06slo_ms\x18\x04 \x01(\x01\x12,\n\x05serve\x18\x05 \x01(\x0e\x32\x1d.sliceplane.type.v1.ServeKind\x12\x15\n\rmax_processes\x18\x06 \x01(\r\x12\x0f\n\x07profile\x18\x07 \x01(\t\x12\x10\n\x08priority\x18\x08 \x01(\r\"\xee\x01\n\x0eWorkloadStatus\x12\x31\n\nconditions\x18\x01 \x03(\x0b\x32\x1d.sliceplane.type.v1.Condition\x12\x1b\n\x13observed_generation\x18\x02 \x01(\x03\x12\x18\n\x10planned_segments\x18\x03 \x01(\r\x12\x16\n\x0eready_segments\x18\x04 \x01(\r\x12\x1a\n\x12planned_throughput\x18\x05 \x01(\x01\x12\x18\n\x10ready_throughput\x18\x06 \x01(\x01\x12\x14\n\x0cmodel_digest\x18\x07 \x01(\t\x12\x0e\n\x06target\x18\x08 \x01(\t\"u\n\x14\x41pplyWorkloadRequest\x12\x32\n\x08workload\x18\x01 \x01(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\x98\x01\n\x15\x41pplyWorkloadResponse\x12\x32\n\x08workload\x18\x01 \x01(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x35\n\x07outcome\x18\x02 \x01(\x0e\x32$.sliceplane.workload.v1.ApplyOutcome\x12\x14\n\x0cplan_preview\x18\x03 \x03(\t\"\"\n\x12GetWorkloadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"I\n\x13GetWorkloadResponse\x12\x32\n\x08workload\x18\x01 \x01(\x0b\x32 .sliceplane.workload.v1.Workload\"=\n\x14ListWorkloadsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"w\n\x15ListWorkloadsResponse\x12\x33\n\tworkloads\x18\x01 \x03(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"u\n\x15\x44\x65leteWorkloadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\"\x18\n\x16\x44\x65leteWorkloadResponse\">\n\x15WatchWorkloadsRequest\x12\x17\n\x0fresume_revision\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x8c\x01\n\x16WatchWorkloadsResponse\x12,\n\x04type\x18\x01 \x01(\x0e\x32\x1e.sliceplane.type.v1.ChangeType\x12\x32\n\x08workload\x18\x02 \x01(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x10\n\x08revision\x18\x03 \x01(\x03*\x80\x01\n\x0c\x41pplyOutcome\x12\x1d\n\x19\x41PPLY_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41PPLY_OUTCOME_CREATED\x10\x01\x12\x19\n\x15\x41PPLY_OUTCOME_UPDATED\x10\x02\x12\x1b\n\x17\x41PPLY_OUTCOME_UNCHANGED\x10\x03\x32\xb9\x04\n\x0fWorkloadService\x12l\n\rApplyWorkload\x12,.sliceplane.workload.v1.ApplyWorkloadRequest\x1a-.sliceplane.workload.v1.ApplyWorkloadResponse\x12\x66\n\x0bGetWorkload\x12*.sliceplane.workload.v1.GetWorkloadRequest\x1a+.sliceplane.workload.v1.GetWorkloadResponse\x12l\n\rListWorkloads\x12,.sliceplane.workload.v1.ListWorkloadsRequest\x1a-.sliceplane.workload.v1.ListWorkloadsResponse\x12o\n\x0e\x44\x65leteWorkload\x12-.sliceplane.workload.v1.DeleteWorkloadRequest\x1a..sliceplane.workload.v1.DeleteWorkloadResponse\x12q\n\x0eWatchWorkloads\x12-.sliceplane.workload.v1.WatchWorkloadsRequest\x1a..sliceplane.workload.v1.WatchWorkloadsResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,protos/sliceplane/workload/v1/workload.proto\x12\x16sliceplane.workload.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$protos/sliceplane/type/v1/type.proto\"\x82\x03\n\x08Workload\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\x04spec\x18\x02 \x01(\x0b\x32$.sliceplane.workload.v1.WorkloadSpec\x12\x36\n\x06status\x18\x03 \x01(\x0b\x32&.sliceplane.workload.v1.WorkloadStatus\x12<\n\x06labels\x18\x04 \x03(\x0b\x32,.sliceplane.workload.v1.Workload.LabelsEntry\x12\x0c\n\x04\x65tag\x18\x05 \x01(\t\x12\x0b\n\x03uid\x18\x06 \x01(\t\x12\x12\n\ngeneration\x18\x07 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x93\x02\n\x0cWorkloadSpec\x12\r\n\x05model\x18\x01 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\x0c\n\x04rate\x18\x03 \x01(\x01\x12\x0e\n\x06slo_ms\x18\x04 \x01(\x01\x12,\n\x05serve\x18\x05 \x01(\x0e\x32\x1d.sliceplane.type.v1.ServeKind\x12\x15\n\rmax_processes\x18\x06 \x01(\r\x12\x0f\n\x07profile\x18\x07 \x01(\t\x12\x10\n\x08priority\x18\x08 \x01(\r\x12\x32\n\x08replicas\x18\t \x01(\x0b\x32 .sliceplane.workload.v1.Replicas\x12\x11\n\tmemory_mb\x18\n \x01(\x01\x12\x11\n\texclusive\x18\x0b \x01(\x08\"\x1d\n\x08Replicas\x12\x11\n\tmin_hosts\x18\x01 \x01(\r\"\xee\x01\n\x0eWorkloadStatus\x12\x31\n\nconditions\x18\x01 \x03(\x0b\x32\x1d.sliceplane.type.v1.Condition\x12\x1b\n\x13observed_generation\x18\x02 \x01(\x03\x12\x18\n\x10planned_segments\x18\x03 \x01(\r\x12\x16\n\x0eready_segments\x18\x04 \x01(\r\x12\x1a\n\x12planned_throughput\x18\x05 \x01(\x01\x12\x18\n\x10ready_throughput\x18\x06 \x01(\x01\x12\x14\n\x0cmodel_digest\x18\x07 \x01(\t\x12\x0e\n\x06target\x18\x08 \x01(\t\"u\n\x14\x41pplyWorkloadRequest\x12\x32\n\x08workload\x18\x01 \x01(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x12\n\nrequest_id\x18\x02 \x01(\t\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\"\x98\x01\n\x15\x41pplyWorkloadResponse\x12\x32\n\x08workload\x18\x01 \x01(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x35\n\x07outcome\x18\x02 \x01(\x0e\x32$.sliceplane.workload.v1.ApplyOutcome\x12\x14\n\x0cplan_preview\x18\x03 \x03(\t\"\"\n\x12GetWorkloadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"I\n\x13GetWorkloadResponse\x12\x32\n\x08workload\x18\x01 \x01(\x0b\x32 .sliceplane.workload.v1.Workload\"=\n\x14ListWorkloadsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"w\n\x15ListWorkloadsResponse\x12\x33\n\tworkloads\x18\x01 \x03(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x03\"u\n\x15\x44\x65leteWorkloadRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x15\n\rallow_missing\x18\x05 \x01(\x08\"\x18\n\x16\x44\x65leteWorkloadResponse\">\n\x15WatchWorkloadsRequest\x12\x17\n\x0fresume_revision\x18\x01 \x01(\x03\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x8c\x01\n\x16WatchWorkloadsResponse\x12,\n\x04type\x18\x01 \x01(\x0e\x32\x1e.sliceplane.type.v1.ChangeType\x12\x32\n\x08workload\x18\x02 \x01(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x10\n\x08revision\x18\x03 \x01(\x03*\x80\x01\n\x0c\x41pplyOutcome\x12\x1d\n\x19\x41PPLY_OUTCOME_UNSPECIFIED\x10\x00\x12\x19\n\x15\x41PPLY_OUTCOME_CREATED\x10\x01\x12\x19\n\x15\x41PPLY_OUTCOME_UPDATED\x10\x02\x12\x1b\n\x17\x41PPLY_OUTCOME_UNCHANGED\x10\x03\x32\xb9\x04\n\x0fWorkloadService\x12l\n\rApplyWorkload\x12,.sliceplane.workload.v1.ApplyWorkloadRequest\x1a-.sliceplane.workload.v1.ApplyWorkloadResponse\x12\x66\n\x0bGetWorkload\x12*.sliceplane.workload.v1.GetWorkloadRequest\x1a+.sliceplane.workload.v1.GetWorkloadResponse\x12l\n\rListWorkloads\x12,.sliceplane.workload.v1.ListWorkloadsRequest\x1a-.sliceplane.workload.v1.ListWorkloadsResponse\x12o\n\x0e\x44\x65leteWorkload\x12-.sliceplane.workload.v1.DeleteWorkloadRequest\x1a..sliceplane.workload.v1.DeleteWorkloadResponse\x12q\n\x0eWatchWorkloads\x12-.sliceplane.workload.v1.WatchWorkloadsRequest\x1a..sliceplane.workload.v1.WatchWorkloadsResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,36 +35,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_WORKLOAD_LABELSENTRY']._loaded_options = None
   _globals['_WORKLOAD_LABELSENTRY']._serialized_options = b'8\001'
-  _globals['_APPLYOUTCOME']._serialized_start=1883
-  _globals['_APPLYOUTCOME']._serialized_end=2011
+  _globals['_APPLYOUTCOME']._serialized_start=2004
+  _globals['_APPLYOUTCOME']._serialized_end=2132
   _globals['_WORKLOAD']._serialized_start=144
   _globals['_WORKLOAD']._serialized_end=530
   _globals['_WORKLOAD_LABELSENTRY']._serialized_start=485
   _globals['_WORKLOAD_LABELSENTRY']._serialized_end=530
   _globals['_WORKLOADSPEC']._serialized_start=533
-  _globals['_WORKLOADSPEC']._serialized_end=718
-  _globals['_WORKLOADSTATUS']._serialized_start=721
-  _globals['_WORKLOADSTATUS']._serialized_end=959
-  _globals['_APPLYWORKLOADREQUEST']._serialized_start=961
-  _globals['_APPLYWORKLOADREQUEST']._serialized_end=1078
-  _globals['_APPLYWORKLOADRESPONSE']._serialized_start=1081
-  _globals['_APPLYWORKLOADRESPONSE']._serialized_end=1233
-  _globals['_GETWORKLOADREQUEST']._serialized_start=1235
-  _globals['_GETWORKLOADREQUEST']._serialized_end=1269
-  _globals['_GETWORKLOADRESPONSE']._serialized_start=1271
-  _globals['_GETWORKLOADRESPONSE']._serialized_end=1344
-  _globals['_LISTWORKLOADSREQUEST']._serialized_start=1346
-  _globals['_LISTWORKLOADSREQUEST']._serialized_end=1407
-  _globals['_LISTWORKLOADSRESPONSE']._serialized_start=1409
-  _globals['_LISTWORKLOADSRESPONSE']._serialized_end=1528
-  _globals['_DELETEWORKLOADREQUEST']._serialized_start=1530
-  _globals['_DELETEWORKLOADREQUEST']._serialized_end=1647
-  _globals['_DELETEWORKLOADRESPONSE']._serialized_start=1649
-  _globals['_DELETEWORKLOADRESPONSE']._serialized_end=1673
-  _globals['_WATCHWORKLOADSREQUEST']._serialized_start=1675
-  _globals['_WATCHWORKLOADSREQUEST']._serialized_end=1737
-  _globals['_WATCHWORKLOADSRESPONSE']._serialized_start=1740
-  _globals['_WATCHWORKLOADSRESPONSE']._serialized_end=1880
-  _globals['_WORKLOADSERVICE']._serialized_start=2014
-  _globals['_WORKLOADSERVICE']._serialized_end=2583
+  _globals['_WORKLOADSPEC']._serialized_end=808
+  _globals['_REPLICAS']._serialized_start=810
+  _globals['_REPLICAS']._serialized_end=839
+  _globals['_WORKLOADSTATUS']._serialized_start=842
+  _globals['_WORKLOADSTATUS']._serialized_end=1080
+  _globals['_APPLYWORKLOADREQUEST']._serialized_start=1082
+  _globals['_APPLYWORKLOADREQUEST']._serialized_end=1199
+  _globals['_APPLYWORKLOADRESPONSE']._serialized_start=1202
+  _globals['_APPLYWORKLOADRESPONSE']._serialized_end=1354
+  _globals['_GETWORKLOADREQUEST']._serialized_start=1356
+  _globals['_GETWORKLOADREQUEST']._serialized_end=1390
+  _globals['_GETWORKLOADRESPONSE']._serialized_start=1392
+  _globals['_GETWORKLOADRESPONSE']._serialized_end=1465
+  _globals['_LISTWORKLOADSREQUEST']._serialized_start=1467
+  _globals['_LISTWORKLOADSREQUEST']._serialized_end=1528
+  _globals['_LISTWORKLOADSRESPONSE']._serialized_start=1530
+  _globals['_LISTWORKLOADSRESPONSE']._serialized_end=1649
+  _globals['_DELETEWORKLOADREQUEST']._serialized_start=1651
+  _globals['_DELETEWORKLOADREQUEST']._serialized_end=1768
+  _globals['_DELETEWORKLOADRESPONSE']._serialized_start=1770
+  _globals['_DELETEWORKLOADRESPONSE']._serialized_end=1794
+  _globals['_WATCHWORKLOADSREQUEST']._serialized_start=1796
+  _globals['_WATCHWORKLOADSREQUEST']._serialized_end=1858
+  _globals['_WATCHWORKLOADSRESPONSE']._serialized_start=1861
+  _globals['_WATCHWORKLOADSRESPONSE']._serialized_end=2001
+  _globals['_WORKLOADSERVICE']._serialized_start=2135
+  _globals['_WORKLOADSERVICE']._serialized_end=2704
 # @@protoc_insertion_point(module_scope)

@@ -147,6 +147,9 @@ class WorkloadSpec(_message.Message):
     MAX_PROCESSES_FIELD_NUMBER: _builtins.int
     PROFILE_FIELD_NUMBER: _builtins.int
     PRIORITY_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    MEMORY_MB_FIELD_NUMBER: _builtins.int
+    EXCLUSIVE_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Name of a model in the model store; its newest version is served unless `model_digest` is set."""
     model_digest: _builtins.str
@@ -163,6 +166,16 @@ class WorkloadSpec(_message.Message):
     """Name of the profile to plan with; empty: the model's name."""
     priority: _builtins.int
     """Who is served first where GPUs are too few: the higher, then the older; 0 to 1000."""
+    memory_mb: _builtins.float
+    """GPU memory of one process at its largest batch, MB (2^20 bytes): no instance runs more processes than it has
+    memory for. 0: not known, any instance will do.
+    """
+    exclusive: _builtins.bool
+    """Never share a segment with other workloads."""
+    @_builtins.property
+    def replicas(self) -> Global___Replicas:
+        """How its segments are spread; absent: as comes."""
+
     def __init__(
         self,
         *,
@@ -174,14 +187,39 @@ class WorkloadSpec(_message.Message):
         max_processes: _builtins.int = ...,
         profile: _builtins.str = ...,
         priority: _builtins.int = ...,
+        replicas: Global___Replicas | None = ...,
+        memory_mb: _builtins.float = ...,
+        exclusive: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["replicas", b"replicas"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_processes", b"max_processes", "model", b"model", "model_digest", b"model_digest", "priority", b"priority", "profile", b"profile", "rate", b"rate", "serve", b"serve", "slo_ms", b"slo_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["exclusive", b"exclusive", "max_processes", b"max_processes", "memory_mb", b"memory_mb", "model", b"model", "model_digest", b"model_digest", "priority", b"priority", "profile", b"profile", "rate", b"rate", "replicas", b"replicas", "serve", b"serve", "slo_ms", b"slo_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WorkloadSpec: _TypeAlias = WorkloadSpec  # noqa: Y015
+
+@_typing.final
+class Replicas(_message.Message):
+    """How a workload's segments are spread over what fails together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MIN_HOSTS_FIELD_NUMBER: _builtins.int
+    min_hosts: _builtins.int
+    """Serve from segments on so many hosts at least; 0: 1. At most 1000."""
+    def __init__(
+        self,
+        *,
+        min_hosts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["min_hosts", b"min_hosts"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Replicas: _TypeAlias = Replicas  # noqa: Y015
 
 @_typing.final
 class WorkloadStatus(_message.Message):

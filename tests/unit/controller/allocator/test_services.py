@@ -84,8 +84,8 @@ def test_a_missing_field_is_named(field: str) -> None:
 def test_unknown_fields_are_refused_with_the_nearest_known() -> None:
     """A misspelt field is never passed over in silence."""
     assert _errors({**SHORT, "slo": 5}) == ["workloads[0].slo: unknown field; did you mean slo_ms?"]
-    (error,) = _errors(_full(replicas=3))
-    assert error.startswith("workloads[0].spec.replicas: unknown field; known are model, rate, slo_ms")
+    (error,) = _errors(_full(copies=3))
+    assert error.startswith("workloads[0].spec.copies: unknown field; known are model, rate, slo_ms")
     assert _errors({**FULL, "status": {}})[0].startswith("workloads[0].status: unknown field")
     bad_metadata = {**FULL, "metadata": {"name": "a", "label": {}}}
     assert _errors(bad_metadata) == ["workloads[0].metadata.label: unknown field; did you mean labels?"]
@@ -113,6 +113,19 @@ def test_unknown_fields_are_refused_with_the_nearest_known() -> None:
 def test_a_bad_envelope_is_named(change: dict[str, object], expected: str) -> None:
     """Around the spec of a full document."""
     assert _errors({**FULL, **change}) == [expected]
+
+
+def test_fields_of_spread_and_memory_are_read_and_checked() -> None:
+    """Priority, hosts, memory and exclusiveness; each bad one is named with what would be right."""
+    said = {"priority": 7, "replicas": {"minHosts": 2}, "memory_mb": 1500, "exclusive": True}
+    (service,), errors = services_from_documents([{**SHORT, **said}])
+    assert (service.priority, service.min_hosts, service.memory_mb, service.exclusive) == (7, 2, 1500.0, True)
+    assert errors == []
+    (plain,), _ = services_from_documents([{**SHORT, "replicas": {}, "memory_mb": 0}])
+    assert plain == services_from_documents([SHORT])[0][0]
+    bad = {"replicas": {"min_hosts": -1}, "memory_mb": -2, "exclusive": "yes"}
+    paths = [error.split(":")[0] for error in _errors({**SHORT, **bad})]
+    assert paths == ["workloads[0].replicas.min_hosts", "workloads[0].memory_mb", "workloads[0].exclusive"]
 
 
 def test_an_empty_spec_misses_each_field() -> None:

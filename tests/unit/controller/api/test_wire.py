@@ -45,8 +45,10 @@ ALIKE = [
     ),
 ]
 
+FLAT = {"replicas": "min_hosts"}  # messages of one field that lie flat in the value
+
 
 @pytest.mark.parametrize(("message", "value", "internal"), ALIKE, ids=[m.__name__ for m, _, _ in ALIKE])
 def test_no_field_is_forgotten(message: Any, value: Any, internal: set[str]) -> None:
     """Message and value have the same fields, those aside that stay inside."""
-    assert {f.name for f in message.DESCRIPTOR.fields} == {f.name for f in fields(value)} - internal
+    assert {FLAT.get(f.name, f.name) for f in message.DESCRIPTOR.fields} == {f.name for f in fields(value)} - internal
