@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 
@@ -117,13 +117,25 @@ def _giving_way(
     while less and not enough:
         out = set(less[:count])
         staying = [one for one in kept if one.pinned or not any(name in out for name, _ in served(one.segment))]
-        fewer = replace(task, services=[one for one in task.services if one.name not in out])
-        staying = [one for one in staying if one.segment.service not in out]
+        fewer = replace(task, services=_as_pinned(task.services, out, staying))
         held = hold(fewer.services, staying, task.gpus)
         found = _placed(fewer, held, _plan(task, held.rest), current, task)
         yield found
         enough = count >= len(less) or not highest & under_rate(task, found.placement).keys()
         count *= 2
+
+
+def _as_pinned(services: Sequence[Service], out: Collection[str], staying: Sequence[Running]) -> list[Service]:
+    """Those that are `out` ask for no more than is pinned of them, or not at all."""
+    given: dict[str, float] = {}
+    for one in staying:
+        for name, throughput in served(one.segment):
+            given[name] = given.get(name, 0.0) + throughput
+    asking = [one for one in services if one.name not in out or one.name in given]
+    return [
+        replace(one, rate=min(one.rate, given[one.name] * (1 - TOLERANCE))) if one.name in out else one
+        for one in asking
+    ]
 
 
 def _may_improve(task: Task, best: Candidate, bound: int) -> bool:

@@ -153,3 +153,16 @@ def test_a_plan_has_a_segment_for_each_host(hosts: int) -> None:
     assert {one.segment.service for one in made.placed} == {"a"}
     assert sum(one.segment.throughput for one in made.placed) >= 120.0
     assert made.lower_bound == plan_optimal([service], TABLES, Options()).lower_bound
+
+
+def test_what_is_pinned_does_not_give_way() -> None:
+    """A more important service takes the room of the others, never that of a pinned segment."""
+    low, high = Service("low", "m", 1000.0, 100.0), Service("high", "m", 900.0, 100.0, priority=1)
+    placed = plan_optimal([low], TABLES, Options(max_gpus=None)).placed
+    current = [
+        Running(f"r{n}", GPUS[one.gpu].id, one.start, one.segment, pinned=n == 0) for n, one in enumerate(placed)
+    ]
+    used = sorted({one.gpu for one in current})
+    made = replan([low, high], TABLES, Options(), current, [g for g in GPUS if g.id in used], planner=plan_optimal)
+    assert "r0" in {one.running.id for one in made.placement.kept}
+    assert "low" in {short.service for short in made.placement.shortages}
