@@ -44,7 +44,7 @@ def price(demands: Demands, prices: Ints) -> Priced:
     """The bound at these prices, and the covers that make it."""
     covers = demands.covers
     cost = covers.counts @ prices
-    cheapest = _cheapest_from(cost, covers.of_class)
+    cheapest = cheapest_from(cost, covers.of_class)
     value = int((demands.proving * cost[cheapest]).sum())
     used = (np.bincount(cheapest, weights=demands.proving, minlength=len(cost)) @ covers.counts).astype(np.float64)
     for one in demands.high:
@@ -54,10 +54,10 @@ def price(demands: Demands, prices: Ints) -> Priced:
     return Priced(prices, value, used, cheapest)
 
 
-def _cheapest_from(cost: Ints, of_class: Ints) -> Ints:
-    """(covers,): a running minimum from the back, over all classes at once.
+def cheapest_from(cost: Ints, of_class: Ints) -> Ints:
+    """(covers,): index of the cheapest cover from each on, in its class: a running minimum from the back.
 
-    Each class is lifted above all earlier ones, so the minimum never comes from a later class.
+    All classes at once: each is lifted above all earlier ones, so the minimum never comes from a later class.
     """
     if not len(cost):
         return of_class
