@@ -38,8 +38,11 @@ class _Columns:
     counts: tuple[Floats, ...]  # (sizes of its stock,) each
 
 
-def rounded(found: Choices, priced: Priced) -> Assignment:
-    """Each service on the stock that the linear programme serves most of it from."""
+def rounded(found: Choices, priced: Priced, kept_back: Sequence[int]) -> Assignment:
+    """Each service on the stock that the linear programme serves most of it from.
+
+    `kept_back`: by stock, GPUs of its count that the programme does without, as room for what it cuts at will.
+    """
     choice = priced.valued.choice.copy()
     total = max(float(priced.valued.worth.min(axis=0).sum()), 1.0) if len(choice) else 1.0
     chunks = max(1, -(-len(choice) // CHUNK))
@@ -47,7 +50,7 @@ def rounded(found: Choices, priced: Priced) -> Assignment:
         members = np.arange(part, len(choice), chunks)
         share = float(priced.valued.worth[:, members].min(axis=0).sum()) / total
         columns = _columns(found, priced, members, nearest=NEAREST)
-        solved = GrowingLp(*_as_lp(_programme(found, columns, members, share))).solve()
+        solved = GrowingLp(*_as_lp(_programme(found, columns, members, share, kept_back))).solve()
         if solved is not None:
             choice[members] = _most(columns, members, solved[1], len(found.stocks))
     return tuple(choice.tolist())
@@ -62,7 +65,7 @@ def exact(found: Choices, priced: Priced, gap: float, unit: float, expired: Expi
     columns = _columns(found, priced, members, within=gap / found.scale * (1 + 1e-6) + len(members))
     if len(columns.service) > MOST_COLUMNS:
         return None
-    cost, rows = _programme(found, columns, members, 1.0)
+    cost, rows = _programme(found, columns, members, 1.0, [0] * len(found.stocks))
     solved = minimize(cost, rows, Effort(expired, MOST_NODES, gap=unit * NEARLY))
     if solved is None or not solved.finished:
         return None
@@ -120,7 +123,9 @@ def _cut_at_will(one: OnStock, position: int, prices: Ints) -> Floats:
     return found
 
 
-def _programme(found: Choices, columns: _Columns, members: Ints, share: float) -> tuple[Floats, Rows]:
+def _programme(
+    found: Choices, columns: _Columns, members: Ints, share: float, kept_back: Sequence[int]
+) -> tuple[Floats, Rows]:
     """Rows: each member once; on each stock enough instances of each size, and GPUs up to its share of the count."""
     layouts = [len(one.shapes.counts) for one in found.stocks]
     sizes = [len(one.shapes.sizes) for one in found.stocks]
@@ -139,7 +144,8 @@ def _programme(found: Choices, columns: _Columns, members: Ints, share: float) -
         matrix[begins[-1] + row, chosen + gpus + row] = -1.0
         cost[at : at + layouts[row]] = one.stock.cost_per_hour
         cost[chosen + gpus + row] = SURCHARGE * one.stock.cost_per_hour
-        high.append(np.array([np.inf if one.stock.count is None else one.stock.count * share]))
+        most = np.inf if one.stock.count is None else max(0, one.stock.count - kept_back[row]) * share
+        high.append(np.array([most]))
         at += layouts[row]
     low = np.concatenate([np.ones(len(members)), np.zeros(sum(sizes)), np.full(stocks, -np.inf)])
     upper = np.concatenate([np.ones(chosen), np.full(gpus + stocks, np.inf)])

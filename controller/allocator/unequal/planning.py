@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from controller.allocator.admission import admit, by_priority
@@ -12,11 +12,13 @@ from controller.allocator.configuration import Servable, configure, refuse_repea
 from controller.allocator.optimal.planner import plan_optimal
 from controller.allocator.types import Options, Plan, Reason, Service, Unservable
 from controller.allocator.unequal.assigning import Assignment, costs_unit, exact, rounded
-from controller.allocator.unequal.choices import choices
-from controller.allocator.unequal.prices import best_prices
+from controller.allocator.unequal.choices import Choices, choices
+from controller.allocator.unequal.prices import SURCHARGE, Priced, best_prices
 from controller.allocator.unequal.types import FleetPlan, Planner, Profiles, Stock, StockPlan
 
 MOST_EXACT = 300  # services up to which the assignment is proven where the bound alone does not
+MOST_ROUNDS = 4  # of fitting a rounded assignment into the counts
+MOST_EXACT_TRIES = 40  # the same of each try to fit some services
 
 Expired = Callable[[], bool]
 
@@ -41,12 +43,8 @@ class _Tried:
     plans: tuple[Plan, ...]
     cost: float
     missing: tuple[int, ...]  # GPUs, by stock
+    dear: float  # the cost with surcharges for those
     bound: float = 0.0
-
-    @property
-    def rank(self) -> tuple[int, float]:
-        """What is better is less."""
-        return sum(self.missing), self.cost
 
 
 def plan_unequal(
@@ -116,23 +114,39 @@ def _refusal(name: str, refused: Sequence[dict[str, Unservable]]) -> Unservable:
     return next((one for one in said if one.reason is not Reason.NO_PROFILE), said[0])
 
 
-def _try(known: _Fleet, names: Sequence[str]) -> _Tried:
+def _try(known: _Fleet, names: Sequence[str], most_exact: int = MOST_EXACT) -> _Tried:
     """The best of the assignments that the prices point at, proven or improved while the fleet is small."""
     if not names:
         return _planned(known, names, ())
     found = choices(list(zip(known.stocks, known.servable, strict=True)), names)
     priced = best_prices(found, known.expired)
     unit = costs_unit([stock.cost_per_hour for stock in known.stocks])
-    candidates = [rounded(found, priced), *_wholly(known, names)]
-    best = min((_planned(known, names, one) for one in dict.fromkeys(candidates)), key=lambda one: one.rank)
+    tried = [*_rounds(known, names, found, priced), *(_planned(known, names, one) for one in _wholly(known, names))]
+    best = min(tried, key=lambda one: one.dear)
     bound = _lifted(priced.bound, unit)
-    if best.cost > bound * (1 + 1e-9) and not any(best.missing) and len(names) <= MOST_EXACT:
-        proven = exact(found, priced, best.cost - priced.bound, unit, known.expired)
+    if best.dear > bound * (1 + 1e-9) and len(names) <= most_exact:
+        proven = exact(found, priced, best.dear - priced.bound, unit, known.expired)
         if proven is not None:
             better = _planned(known, names, proven[0])
-            best = min(best, better, key=lambda one: one.rank)
-            bound = max(bound, min(_lifted(proven[1] - unit / 2, unit), best.cost))
+            best = min(best, better, key=lambda one: one.dear)
+            bound = max(bound, _lifted(proven[1] - unit / 2, unit))
     return replace(best, bound=min(bound, best.cost))
+
+
+def _rounds(known: _Fleet, names: Sequence[str], found: Choices, priced: Priced) -> Iterator[_Tried]:
+    """Rounded assignments; where rounding wants more GPUs than there are, with so many kept back before it."""
+    kept_back = [0] * len(known.stocks)
+    seen: set[Assignment] = set()
+    for _ in range(MOST_ROUNDS):
+        assignment = rounded(found, priced, kept_back)
+        if assignment in seen:
+            break
+        seen.add(assignment)
+        tried = _planned(known, names, assignment)
+        yield tried
+        if not any(tried.missing):
+            break
+        kept_back = [before + more for before, more in zip(kept_back, tried.missing, strict=True)]
 
 
 def _wholly(known: _Fleet, names: Sequence[str]) -> list[Assignment]:
@@ -154,7 +168,8 @@ def _planned(known: _Fleet, names: Sequence[str], assignment: Assignment) -> _Tr
         0 if stock.count is None else max(0, plan.gpus - stock.count)
         for stock, plan in zip(known.stocks, plans, strict=True)
     )
-    return _Tried(tuple(plans), cost, missing)
+    surcharge = math.fsum(SURCHARGE * stock.cost_per_hour * n for stock, n in zip(known.stocks, missing, strict=True))
+    return _Tried(tuple(plans), cost, missing, cost + surcharge)
 
 
 def _lifted(bound: float, unit: float) -> float:
@@ -168,7 +183,7 @@ def _admitted(known: _Fleet, names: Sequence[str], wanted: _Tried) -> tuple[_Tri
 
     def fits(some: Sequence[str]) -> bool:
         key = tuple(some)
-        best[key] = _try(known, key)
+        best[key] = _try(known, key, MOST_EXACT_TRIES)
         return not any(best[key].missing)
 
     demands = {name: [own[name] for own in known.servable if name in own] for name in names}
@@ -178,7 +193,9 @@ def _admitted(known: _Fleet, names: Sequence[str], wanted: _Tried) -> tuple[_Tri
     room = sum((stock.count or 0) * stock.geometry.compute_slices for stock in known.stocks)
     unlimited = any(stock.count is None for stock in known.stocks)
     admitted = admit(order, least, sum(least.values()) if unlimited else room, fits)
-    tried = best.get(tuple(admitted)) or _try(known, admitted)
+    tried = _try(known, admitted)
+    if any(tried.missing):
+        tried = best[tuple(admitted)]
     detail = _short(known.stocks, wanted)
     missing = sum(wanted.missing)
     left_out = [name for name in names if name not in set(admitted)]
