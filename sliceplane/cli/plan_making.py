@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+import click
+
 from controller.allocator import PARVAGPU, Options, Plan, ProfileTable, Service, plan_optimal
 from controller.allocator import plan as parvagpu
 from controller.allocator.moves import Replanned, replan
+from controller.allocator.moves.hosts import plan_spread
 from controller.allocator.sharing import Planner, plan_shared
 from sliceplane.cli.plan_fleet import endless_fleet, fleet_of, geometry_for, outline_of, running_of
 from sliceplane.cli.plan_options import How
@@ -37,14 +40,31 @@ def make(services: Sequence[Service], tables: Tables, how: How) -> Made:
     if how.current:
         moves = _moved(services, tables, options, how)
         return Made(moves.plan, options, moves, _since(began))
+    spread = any(service.min_hosts > 1 for service in services)
+    if how.gpus and spread and not how.share_segments:
+        placed = _onto(services, tables, options, how)
+        return Made(placed.plan, options, None, _since(began))
     if how.gpus:
         gpus = [gpu for gpu in fleet_of(how.gpus) if not gpu.cordoned]
         if not gpus:
             raise bad_input(f"{how.gpus}: every GPU is cordoned: there is nothing to plan on")
         options = replace(options, max_gpus=len(gpus), geometry=geometry_for(gpus))
+    if spread:
+        click.echo("replicas.min_hosts: hosts are not known, so only the number of segments is kept to", err=True)
     planner = planner_of(how)
-    made = plan_shared(services, tables, options, planner) if how.share_segments else planner(services, tables, options)
+    if how.share_segments:
+        made = plan_shared(services, tables, options, planner)
+    else:
+        made = plan_spread(services, tables, options, planner)
     return Made(made, options, None, _since(began))
+
+
+def _onto(services: Sequence[Service], tables: Tables, options: Options, how: How) -> Replanned:
+    """Onto the empty fleet of `--gpus`, whose hosts are known."""
+    assert how.gpus is not None, "only called with a fleet"
+    gpus = fleet_of(how.gpus)
+    options = replace(options, geometry=geometry_for(gpus))
+    return replan(services, tables, options, [], gpus, planner=planner_of(how))
 
 
 def planner_of(how: How) -> Planner:

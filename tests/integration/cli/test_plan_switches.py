@@ -151,3 +151,16 @@ def test_priority_says_who_waits(cli: Cli, base: tuple[object, ...], tmp_path: P
     (tmp_path / "w.yaml").write_text(both.replace("priority: 5", "priority: -5"))
     ran = cli(*base)
     assert (ran.code, "priority: must be a whole number from 0 to 1000" in ran.err) == (2, True)
+
+
+def test_hosts_are_kept_to_where_they_are_known(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """Two hosts: a segment on each; three asked for: refused with the number; no fleet: that is said."""
+    (tmp_path / "w.yaml").write_text("- {name: a, model: net, slo_ms: 200, rate: 20, replicas: {min_hosts: 2}}\n")
+    (tmp_path / "g.yaml").write_text("- {product: A100-80GB, host: x}\n- {product: A100-80GB, host: y}\n")
+    made = _json(cli, *base, "--gpus", tmp_path / "g.yaml")
+    assert {one["gpu"] for one in made["segments"]} == {0, 1}
+    assert "hosts are not known" in cli(*base).err
+    (tmp_path / "w.yaml").write_text("- {name: a, model: net, slo_ms: 200, rate: 20, replicas: {min_hosts: 3}}\n")
+    made = _json(cli, *base, "--gpus", tmp_path / "g.yaml")
+    assert [one["workload"] for one in made["unservable"]] == ["a"]
+    assert "3" in made["unservable"][0]["detail"]
