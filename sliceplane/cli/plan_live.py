@@ -11,7 +11,7 @@ from sliceplane.cli import maps
 from sliceplane.cli.columns import PLANNED_SEGMENT, SHORTFALL
 from sliceplane.cli.files import documents_of
 from sliceplane.cli.output import print_json, print_yaml
-from sliceplane.cli.plan_offline import summary
+from sliceplane.cli.plan_tables import summary
 from sliceplane.cli.tables import show_table
 from sliceplane.client import Client
 from sliceplane.documents.write import plain

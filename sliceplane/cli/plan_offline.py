@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from controller.allocator import Placed, Plan, Service, Unservable, plan_to_json
+from controller.allocator import Plan, Service, plan_to_json
 from controller.allocator.explain import explain, explanation_lines, explanation_to_json
 from sliceplane.cli import maps
 from sliceplane.cli.files import documents_of
@@ -16,24 +16,25 @@ from sliceplane.cli.output import print_json, print_yaml
 from sliceplane.cli.plan_making import Made, Tables, make
 from sliceplane.cli.plan_moves import moves_to_json, show_moves
 from sliceplane.cli.plan_options import How
+from sliceplane.cli.plan_tables import UNSERVABLE, segment_columns, summary
+from sliceplane.cli.plan_unequal import show_unequal
 from sliceplane.cli.profile_files import tables_of
 from sliceplane.cli.session import bad_input
+from sliceplane.cli.stock_files import stocks_of
 from sliceplane.cli.suspect_rows import usable
-from sliceplane.cli.tables import Column, number, show_table, tenths
+from sliceplane.cli.tables import show_table
 from sliceplane.picture import draw_map
 from sliceplane.types import Workload
-
-UNSERVABLE: tuple[Column[Unservable], ...] = (
-    Column("UNSERVED", lambda one: one.service),
-    Column("REASON", lambda one: one.reason.value),
-    Column("DETAIL", lambda one: one.detail),
-)
 
 
 def show(profiles: Sequence[Path], workloads: Sequence[str], how: How, output: str) -> None:
     """Plans and prints; services that cannot be served are listed, not an error."""
-    tables = usable(tables_of(profiles), how.suspect_rows)
     services = [_service(document.workload) for document in documents_of(workloads, any_names=True)]
+    stocks = stocks_of(how.gpus) if how.gpus else []
+    if len({(stock.product, stock.cost_per_hour) for stock in stocks}) > 1:
+        show_unequal(profiles, services, stocks, how, output)
+        return
+    tables = usable(tables_of(profiles), how.suspect_rows)
     made = make(services, tables, how)
     if how.plot:
         _draw(made.plan, how.plot)
@@ -88,7 +89,7 @@ def _show_table(made: Made, services: Sequence[Service], tables: Tables, how: Ho
         click.echo()
         maps.show(maps.offline_rows(plan))
         click.echo()
-        show_table(_segment_columns(plan), plan.placed)
+        show_table(segment_columns(plan), plan.placed)
     if plan.unservable:
         click.echo()
         show_table(UNSERVABLE, plan.unservable)
@@ -99,30 +100,3 @@ def _show_table(made: Made, services: Sequence[Service], tables: Tables, how: Ho
         click.echo()
         for line in explanation_lines(explain(plan, services, tables, made.options)):
             click.echo(line)
-
-
-def names_of(one: Placed) -> str:
-    """The workload; of a shared segment all of them."""
-    return ", ".join(tenant.service for tenant in one.segment.tenants) or one.segment.service
-
-
-def _segment_columns(made: Plan) -> tuple[Column[Placed], ...]:
-    return (
-        Column("GPU", lambda one: str(one.gpu), right=True),
-        Column("START", lambda one: str(one.start), right=True),
-        Column("PROFILE", lambda one: made.geometry.default(one.segment.size).name),
-        Column("WORKLOAD", names_of),
-        Column("BATCH", lambda one: str(one.segment.batch), right=True),
-        Column("PROCESSES", lambda one: str(one.segment.processes), right=True),
-        Column("ITEMS/S", lambda one: tenths(one.segment.throughput), right=True),
-        Column("LATENCY MS", lambda one: tenths(one.segment.latency_ms), right=True),
-    )
-
-
-def summary(algorithm: str, gpus: int, bound: int, gpcs: int, elapsed_ms: float) -> str:
-    """ "parvagpu: 13 GPUs (no plan needs fewer than 12), 90 GPCs, 3.1 ms"."""
-    proof = f"no plan needs fewer than {bound}"
-    if gpus <= bound:
-        proof = "proven to be the fewest" if gpus == bound else f"to serve all takes at least {bound}"
-    took = f", {number(elapsed_ms)} ms" if elapsed_ms else ""
-    return f"{algorithm}: {gpus} GPU{'' if gpus == 1 else 's'} ({proof}), {gpcs} GPC{'' if gpcs == 1 else 's'}{took}"

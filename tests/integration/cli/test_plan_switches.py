@@ -119,7 +119,6 @@ def test_pictures_and_reasons(cli: Cli, base: tuple[object, ...], tmp_path: Path
         ("- {product: A100-80GB, count: 0}", "gpus[0].count: must be a whole number"),
         ("- {product: A100-80GB, cout: 2}", "did you mean count?"),
         ("- {product: A100-80GB, cordoned: maybe}", "gpus[0].cordoned: must be true or false"),
-        ("- {product: A100-80GB}\n- {product: A100-40GB}", "plan each product by itself"),
         ("- {product: A100-80GB, cordoned: true}", "every GPU is cordoned"),
         ("gpus: 3", "must be a list of GPUs"),
         ("- [", "not YAML"),
@@ -164,3 +163,30 @@ def test_hosts_are_kept_to_where_they_are_known(cli: Cli, base: tuple[object, ..
     made = _json(cli, *base, "--gpus", tmp_path / "g.yaml")
     assert [one["workload"] for one in made["unservable"]] == ["a"]
     assert "3" in made["unservable"][0]["detail"]
+
+
+def test_the_cheapest_of_several_products(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """Dear A100 and cheap A30: the cheap ones first, at their own measurements; the cost is proven or bounded."""
+    folder = tmp_path / "profiles"
+    for product, slower in (("A100-80GB", 1), ("A30", 2)):
+        (folder / product).mkdir(parents=True)
+        rows = [f"net,{size},4,1,{rate / slower},{slower * 4000 / rate}" for size, rate in SIZES.items()]
+        keep = rows if product == "A100-80GB" else [rows[0], rows[1], rows[3]]
+        (folder / product / "net.csv").write_text("\n".join([HEADER, *keep, ""]))
+    (tmp_path / "g.yaml").write_text(
+        "- {product: A100-80GB, count: 4, cost_per_hour: 4}\n- {product: A30, count: 4, cost_per_hour: 1}\n"
+    )
+    arguments = ("plan", "--profiles", folder, "--workloads", tmp_path / "w.yaml", "--gpus", tmp_path / "g.yaml")
+    made = _json(cli, *arguments)
+    assert made["cost_per_hour"] < 8
+    assert made["cost_lower_bound"] <= made["cost_per_hour"]
+    assert {one["product"] for one in made["segments"]} <= {"A100-80GB", "A30"}
+    assert made["unservable"] == []
+    assert "per hour" in cli(*arguments).out
+    ran = cli(*arguments, "--share-segments")
+    assert (ran.code, "one product" in ran.err) == (2, True)
+    (folder / "GTX").mkdir()
+    (folder / "GTX" / "net.csv").write_text("")
+    ran = cli(*arguments)
+    assert (ran.code, ran.out) == (2, "")
+    assert "is no product that is known" in ran.err
