@@ -25,6 +25,12 @@ class Profile:
     sms: int
     memory_mb: int
     media_extensions: bool = False
+    wide: bool = False  # has more memory than the default of its GPCs, and may be planned with
+
+    @property
+    def size(self) -> int:
+        """What planners call it by: its GPCs; of a wide one 10 × memory slices + GPCs."""
+        return 10 * self.memory_slices + self.gpcs if self.wide else self.gpcs
 
     def slots(self, start: int) -> range:
         """The memory slots that an instance at `start` covers."""
@@ -59,17 +65,19 @@ class Geometry:
     slots: int
     compute_slices: int
     profiles: tuple[Profile, ...]
+    with_wide: bool = False  # whether wide profiles are sizes of their own
 
     @property
     def sizes(self) -> tuple[int, ...]:
-        """The sizes in GPCs that it has profiles for, ascending."""
-        return tuple(sorted({profile.gpcs for profile in self.profiles}))
+        """The sizes that it has profiles for, ascending: GPCs, and of wide ones what planners call them by."""
+        wide = {profile.size for profile in self.profiles if self.with_wide and profile.wide}
+        return tuple(sorted({profile.gpcs for profile in self.profiles} | wide))
 
-    def default(self, gpcs: int) -> Profile:
+    def default(self, size: int) -> Profile:
         """The profile that stands for a size: the one of least memory. Raises KeyError."""
-        found = [p for p in self.profiles if p.gpcs == gpcs and not p.media_extensions]
+        found = [p for p in self.profiles if size in (p.size, p.gpcs) and not p.media_extensions]
         if not found:
-            raise KeyError(f"{self.product} has no {gpcs}-GPC profile; sizes are {_listed(self.sizes)}")
+            raise KeyError(f"{self.product} has no {size}-GPC profile; sizes are {_listed(self.sizes)}")
         return min(found, key=lambda profile: profile.memory_slices)
 
     def find(self, gpcs: int, memory_slices: int, *, media_extensions: bool = False) -> Profile:
@@ -130,9 +138,14 @@ def maximal_layouts(geometry: Geometry) -> tuple[Layout, ...]:
     return tuple(layout for layout in layouts(geometry) if not _room(geometry, layout))
 
 
+def gpcs_of(size: int) -> int:
+    """The GPCs of an instance by what planners call it."""
+    return size % 10
+
+
 def multiset(layout: Layout) -> tuple[int, ...]:
     """The sizes of a layout, descending."""
-    return tuple(sorted((instance.profile.gpcs for instance in layout), reverse=True))
+    return tuple(sorted((instance.profile.size for instance in layout), reverse=True))
 
 
 @lru_cache(maxsize=64)
@@ -172,7 +185,7 @@ def _room(geometry: Geometry, layout: Layout) -> bool:
 
 
 def _layout_key(layout: Layout) -> tuple[tuple[int, int], ...]:
-    return tuple((instance.start, instance.profile.gpcs) for instance in layout)
+    return tuple((instance.start, instance.profile.size) for instance in layout)
 
 
 def _listed(values: Iterable[int]) -> str:
@@ -189,7 +202,7 @@ A100_80GB = Geometry(
     profiles=(
         Profile("1g.10gb", 19, 0, 1, 1, _EVERY, 7, 14, 9856),
         Profile("1g.10gb+me", 20, 7, 1, 1, _EVERY, 1, 14, 9856, media_extensions=True),
-        Profile("1g.20gb", 15, 9, 1, 2, (0, 2, 4, 6), 4, 14, 19968),
+        Profile("1g.20gb", 15, 9, 1, 2, (0, 2, 4, 6), 4, 14, 19968, wide=True),
         Profile("2g.20gb", 14, 1, 2, 2, (0, 2, 4), 3, 28, 19968),
         Profile("3g.40gb", 9, 2, 3, 4, (0, 4), 2, 42, 40192),
         Profile("4g.40gb", 5, 3, 4, 4, (0,), 1, 56, 40192),
@@ -204,7 +217,7 @@ A100_40GB = Geometry(
     profiles=(
         Profile("1g.5gb", 19, 0, 1, 1, _EVERY, 7, 14, 4864),
         Profile("1g.5gb+me", 20, 7, 1, 1, _EVERY, 1, 14, 4864, media_extensions=True),
-        Profile("1g.10gb", 15, 9, 1, 2, (0, 2, 4, 6), 4, 14, 9856),
+        Profile("1g.10gb", 15, 9, 1, 2, (0, 2, 4, 6), 4, 14, 9856, wide=True),
         Profile("2g.10gb", 14, 1, 2, 2, (0, 2, 4), 3, 28, 9856),
         Profile("3g.20gb", 9, 2, 3, 4, (0, 4), 2, 42, 19968),
         Profile("4g.20gb", 5, 3, 4, 4, (0,), 1, 56, 19968),
@@ -219,7 +232,7 @@ H100_80GB = Geometry(
     profiles=(
         Profile("1g.10gb", 19, 0, 1, 1, _EVERY, 7, 16, 9984),
         Profile("1g.10gb+me", 20, 7, 1, 1, _EVERY, 1, 16, 9984, media_extensions=True),
-        Profile("1g.20gb", 15, 9, 1, 2, (0, 2, 4, 6), 4, 26, 20096),
+        Profile("1g.20gb", 15, 9, 1, 2, (0, 2, 4, 6), 4, 26, 20096, wide=True),
         Profile("2g.20gb", 14, 1, 2, 2, (0, 2, 4), 3, 32, 20096),
         Profile("3g.40gb", 9, 2, 3, 4, (0, 4), 2, 60, 40448),
         Profile("4g.40gb", 5, 3, 4, 4, (0,), 1, 64, 40448),

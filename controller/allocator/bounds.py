@@ -7,7 +7,7 @@ of its points. Compute and memory slices each give such a bound; the higher one 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
-from common.mig import Geometry
+from common.mig import Geometry, gpcs_of
 from controller.allocator.optimal_triplet_decision import Triplets
 from controller.allocator.types import Service
 
@@ -15,15 +15,15 @@ from controller.allocator.types import Service
 def lower_bound(demands: Iterable[tuple[Service, Triplets]], geometry: Geometry) -> int:
     """GPUs that any plan for all the demands uses at least."""
     demands = list(demands)
-    compute = sum(_slices(service, triplets, lambda size: size) for service, triplets in demands)
-    memory_of = {profile.gpcs: profile.memory_slices for profile in geometry.defaults}
+    compute = sum(_slices(service, triplets, gpcs_of) for service, triplets in demands)
+    memory_of = {profile.size: profile.memory_slices for profile in geometry.defaults}
     memory = sum(_slices(service, triplets, memory_of.__getitem__) for service, triplets in demands)
     return max(-(-compute // geometry.compute_slices), -(-memory // geometry.slots))
 
 
 def least_gpcs(service: Service, triplets: Triplets) -> int:
     """GPCs that any plan for the service takes at least."""
-    return _slices(service, triplets, lambda size: size)
+    return _slices(service, triplets, gpcs_of)
 
 
 def _slices(service: Service, triplets: Triplets, slices_of: Callable[[int], int]) -> int:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 
+from common.mig import gpcs_of
 from controller.allocator.demand_matching import segments_needed
 from controller.allocator.optimal_triplet_decision import Triplets, allowed_points, latency_limit
 from controller.allocator.slo.queueing import least_slo_ms
@@ -88,4 +89,4 @@ def _slo_for(latency_ms: float, share: float) -> float:
 
 def _at(point: Point) -> str:
     processes = "1 process" if point.processes == 1 else f"{point.processes} processes"
-    return f"{point.size}g, batch {point.batch}, {processes}"
+    return f"{gpcs_of(point.size)}g, batch {point.batch}, {processes}"

@@ -8,7 +8,7 @@ import heapq
 from collections.abc import Iterator
 from functools import lru_cache
 
-from common.mig import Geometry
+from common.mig import Geometry, gpcs_of
 from controller.allocator.starts import PREFERRED, preferred_starts
 from controller.allocator.types import Placed, Segment
 
@@ -33,7 +33,7 @@ class Fleet:
 
     def used_gpcs(self, gpu: int) -> int:
         """GPCs that the GPU's segments take."""
-        return sum(self._sizes[gpu])
+        return sum(map(gpcs_of, self._sizes[gpu]))
 
     def segment(self, gpu: int, slot: int) -> Segment | None:
         """What is recorded at the slot."""
@@ -99,7 +99,7 @@ def _kinds_by_room(geometry: Geometry, size: int) -> tuple[tuple[Sizes, ...], ..
     by_room: dict[int, list[Sizes]] = {}
     for kind in _kinds(geometry, ()):
         if preferred_starts(geometry, _with(kind, size)) is not None:
-            by_room.setdefault(geometry.compute_slices - sum(kind), []).append(kind)
+            by_room.setdefault(geometry.compute_slices - sum(map(gpcs_of, kind)), []).append(kind)
     return tuple(tuple(by_room[room]) for room in sorted(by_room))
 
 

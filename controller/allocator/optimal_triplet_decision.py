@@ -4,8 +4,9 @@ Source: ParvaGPU (SC24, arXiv 2409.14447), first stage of the configurator.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from common.mig import gpcs_of
 from controller.allocator.slo.queueing import derated
 from controller.allocator.types import QUEUEING, Options, Point, ProfileTable, Service
 
@@ -24,14 +25,38 @@ def latency_limit(service: Service, options: Options) -> float:
 
 
 def allowed_points(service: Service, table: ProfileTable, options: Options) -> list[Point]:
-    """The points within the service's process, batch and memory limits, by size, batch, processes."""
+    """The points within the service's process, batch and memory limits, by size, batch, processes.
+
+    A wide instance has the measurements of the plain one of its GPCs, and is used where that has too little memory.
+    """
     batch = service.max_batch
     processes = {size: most_processes(service, size, options) for size in options.geometry.sizes}
-    return [
-        point
-        for point in table.points
-        if point.processes <= processes.get(point.size, 0) and (batch is None or point.batch <= batch)
-    ]
+    points = [point for point in table.points if batch is None or point.batch <= batch]
+    found = [point for point in points if point.processes <= processes.get(point.size, 0)]
+    for wide in [size for size in processes if size != gpcs_of(size)]:
+        plain = gpcs_of(wide)
+        found += [
+            replace(point, size=wide)
+            for point in points
+            if point.size == plain and processes[plain] < point.processes <= processes[wide]
+        ]
+    return found
+
+
+def widened(options: Options, services: Iterable[Service]) -> Options:
+    """With wide instances (1g.20gb) as sizes of their own where a service's processes may need their memory.
+
+    A plan made with these has the widened geometry; re-planning and sharing do not know it yet.
+    """
+    geometry = options.geometry
+    wide = [profile for profile in geometry.profiles if profile.wide]
+    needed = any(
+        options.processes_for(service) * service.memory_mb > geometry.default(profile.gpcs).memory_mb
+        and service.memory_mb <= profile.memory_mb
+        for service in services
+        for profile in wide
+    )
+    return replace(options, geometry=replace(geometry, with_wide=True)) if needed else options
 
 
 def most_processes(service: Service, size: int, options: Options) -> int:
@@ -67,4 +92,4 @@ def _best_of_each_size(points: Iterable[Point]) -> dict[int, Point]:
 
 
 def _highest(points: Iterable[Point]) -> Point:
-    return max(points, key=lambda point: point.throughput / point.size)
+    return max(points, key=lambda point: point.throughput / gpcs_of(point.size))

@@ -5,6 +5,7 @@ A shared segment's `workload` is a list; its `tenants` have each one's figures.
 
 from typing import Any
 
+from common.mig import gpcs_of
 from controller.allocator.types import Placed, Plan, Segment, Tenant, Unservable
 
 
@@ -28,7 +29,7 @@ def _segment(plan: Plan, placed: Placed) -> dict[str, Any]:
         "gpu": placed.gpu,
         "start": placed.start,
         "profile": plan.geometry.default(segment.size).name,
-        "gpcs": segment.size,
+        "gpcs": gpcs_of(segment.size),
         "workload": _workload(segment),
         "batch": segment.batch,
         "processes": segment.processes,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from common.mig import gpcs_of
 from controller.allocator.admission import admit, by_priority
 from controller.allocator.allocation_optimization import Servable, allocation_optimization
 from controller.allocator.bounds import least_gpcs, lower_bound
@@ -44,7 +45,7 @@ def plan(services: Sequence[Service], profiles: Mapping[str, ProfileTable], opti
         placed=tuple(placed),
         unservable=tuple(sorted(unservable, key=lambda refused: order[refused.service])),
         lower_bound=lower_bound(servable.values(), options.geometry),
-        gpcs=sum(one.segment.size for one in placed),
+        gpcs=sum(gpcs_of(one.segment.size) for one in placed),
         geometry=options.geometry,
     )
 

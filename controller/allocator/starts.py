@@ -11,6 +11,7 @@ from common.mig import Geometry, Profile
 
 # A 3g at slot 0 would waste a compute slice, so the paper starts it at 4 only.
 PREFERRED: Mapping[int, tuple[int, ...]] = {7: (0,), 4: (0,), 3: (4,), 2: (0, 4, 2), 1: (0, 6, 4, 1, 2, 3, 5)}
+WIDE = (6, 0, 4, 2)  # at 6 a wide 1g takes the slot that no other instance of its half could use
 
 
 @lru_cache(maxsize=4096)
@@ -27,7 +28,9 @@ def complete_starts(geometry: Geometry, sizes: tuple[int, ...], taken: int) -> t
 
 def start_preference(profile: Profile) -> tuple[int, ...]:
     """The profile's legal starts that the paper would use, best first; all of them where it says nothing."""
-    said = tuple(start for start in PREFERRED.get(profile.gpcs, ()) if start in profile.starts)
+    said = tuple(
+        start for start in (WIDE if profile.wide else PREFERRED.get(profile.gpcs, ())) if start in profile.starts
+    )
     return said or profile.starts
 
 

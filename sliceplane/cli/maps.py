@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from common.mig import A100_80GB, Geometry, geometry_of
+from common.mig import A100_80GB, Geometry, geometry_of, gpcs_of
 from controller.allocator import Plan as OfflinePlan
 from sliceplane.cli.session import console, drawing_width
 from sliceplane.gpu_map import Block, Row, draw
@@ -50,7 +50,7 @@ def offline_rows(plan: OfflinePlan) -> list[Row]:
         its = one.segment
         slots = geometry.default(its.size).memory_slices
         name = ", ".join(tenant.service for tenant in its.tenants) or its.service
-        on[one.gpu].append(Block(name, one.start, slots, its.size, its.batch, its.processes, its.throughput))
+        on[one.gpu].append(Block(name, one.start, slots, gpcs_of(its.size), its.batch, its.processes, its.throughput))
     return [
         Row(f"gpu {number}", geometry.slots, geometry.compute_slices, tuple(on[number])) for number in range(plan.gpus)
     ]

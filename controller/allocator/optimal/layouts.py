@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from common.mig import Geometry, Layout, layouts, maximal_layouts, multiset, occupied
+from common.mig import Geometry, Layout, gpcs_of, layouts, maximal_layouts, multiset, occupied
 
 Ints = npt.NDArray[np.int64]
 
@@ -16,7 +16,7 @@ Ints = npt.NDArray[np.int64]
 class GpuShapes:
     """One geometry; column j of every array stands for `sizes[j]`."""
 
-    sizes: tuple[int, ...]  # GPCs, ascending
+    sizes: tuple[int, ...]  # as the geometry has them, ascending
     layouts: tuple[Layout, ...]  # one for each set of sizes that no other set holds in full
     counts: Ints  # (layouts, sizes): instances of each size
     splits: tuple[Ints, ...]  # per size (ways, sizes): smaller instances that fit in its place; the first is none
@@ -24,7 +24,7 @@ class GpuShapes:
     @property
     def gpcs(self) -> Ints:
         """(sizes,): GPCs of one instance."""
-        return np.array(self.sizes, dtype=np.int64)
+        return np.array([gpcs_of(size) for size in self.sizes], dtype=np.int64)
 
 
 @lru_cache(maxsize=16)
@@ -52,7 +52,7 @@ def _splits(geometry: Geometry, size: int) -> list[tuple[int, ...]]:
         {
             multiset(layout)
             for layout in layouts(geometry)
-            if not occupied(layout) & ~profile.mask(start) and sum(multiset(layout)) <= size
+            if not occupied(layout) & ~profile.mask(start) and sum(map(gpcs_of, multiset(layout))) <= gpcs_of(size)
         }
         for start in profile.starts
     ]

@@ -31,7 +31,7 @@ def _slots(shapes: GpuShapes, gpus: Ints) -> list[list[tuple[int, int, int]]]:
         for _ in range(number):
             seen = [0] * len(shapes.sizes)
             for instance in layout:
-                column = shapes.sizes.index(instance.profile.gpcs)
+                column = shapes.sizes.index(instance.profile.size)
                 slots[column].append((gpu, instance.start, seen[column]))
                 seen[column] += 1
             gpu += 1

@@ -7,6 +7,7 @@ prices of the sizes give a bound that is nearly always tight, and the plan is so
 
 from collections.abc import Callable, Mapping, Sequence
 
+from common.mig import gpcs_of
 from controller.allocator.admission import admit, by_priority
 from controller.allocator.bounds import least_gpcs, lower_bound
 from controller.allocator.configuration import Servable, configure, refuse_repeats
@@ -58,7 +59,7 @@ def plan_optimal(
         placed=found,
         unservable=tuple(sorted(unservable, key=lambda refused: order[refused.service])),
         lower_bound=bound,
-        gpcs=sum(one.segment.size for one in found),
+        gpcs=sum(gpcs_of(one.segment.size) for one in found),
         geometry=options.geometry,
     )
 

@@ -10,6 +10,7 @@ from controller.allocator.admission import admit, by_priority
 from controller.allocator.bounds import least_gpcs
 from controller.allocator.configuration import Servable, configure, refuse_repeats
 from controller.allocator.optimal.planner import plan_optimal
+from controller.allocator.optimal_triplet_decision import widened
 from controller.allocator.types import Options, Plan, Reason, Service, Unservable
 from controller.allocator.unequal.assigning import Assignment, costs_unit, exact, rounded
 from controller.allocator.unequal.choices import Choices, choices
@@ -65,6 +66,7 @@ def plan_unequal(
     refuse_repeats(services)
     stocks = _merged(fleet)
     options = replace(options or Options(), max_gpus=None)
+    stocks = tuple(replace(one, geometry=widened(_on(options, one), services).geometry) for one in stocks)
     if len(stocks) == 1:
         return _alone(services, profiles, stocks[0], options, planner)
     able, refused = [], []
