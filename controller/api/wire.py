@@ -119,12 +119,17 @@ def workload_out(workload: Workload) -> workload_pb2.Workload:
     return _fill(
         workload_pb2.Workload(),
         workload,
-        spec=_fill(workload_pb2.WorkloadSpec(), workload.spec, serve=SERVE[workload.spec.serve]),
+        spec=_spec_out(workload.spec),
         status=_fill(status, workload.status),
         labels=workload.labels,
         create_time=time_out(workload.created),
         update_time=time_out(workload.updated),
     )
+
+
+def _spec_out(spec: WorkloadSpec) -> workload_pb2.WorkloadSpec:
+    replicas = workload_pb2.Replicas(min_hosts=spec.min_hosts) if spec.min_hosts else None
+    return _fill(workload_pb2.WorkloadSpec(), spec, serve=SERVE[spec.serve], replicas=replicas)
 
 
 def header_in(message: model_pb2.UploadHeader) -> Header:

@@ -14,6 +14,8 @@ from protos.sliceplane.model.v1 import model_pb2
 from protos.sliceplane.plan.v1 import plan_pb2
 from protos.sliceplane.type.v1 import type_pb2
 from protos.sliceplane.workload.v1 import workload_pb2
+from sliceplane import types as client_types
+from sliceplane import wire as client_wire
 
 TABLES = [
     (wire.SERVE, Serve, type_pb2.ServeKind),
@@ -52,3 +54,26 @@ FLAT = {"replicas": "min_hosts"}  # messages of one field that lie flat in the v
 def test_no_field_is_forgotten(message: Any, value: Any, internal: set[str]) -> None:
     """Message and value have the same fields, those aside that stay inside."""
     assert {FLAT.get(f.name, f.name) for f in message.DESCRIPTOR.fields} == {f.name for f in fields(value)} - internal
+
+
+SAID: dict[str, Any] = {
+    "model": "m",
+    "rate": 2.5,
+    "slo_ms": 40.0,
+    "model_digest": "sha256:1",
+    "max_processes": 3,
+    "profile": "p",
+    "priority": 4,
+    "min_hosts": 2,
+    "memory_mb": 1500.0,
+    "exclusive": True,
+}
+
+
+def test_a_spec_comes_back_as_it_was_sent() -> None:
+    """Every field, set to something, through client and server and back."""
+    assert SAID.keys() | {"serve"} == {field.name for field in fields(WorkloadSpec)}
+    sent = client_types.Workload("a", client_types.WorkloadSpec(**SAID, serve="tail"))
+    stored = wire.workload_in(client_wire.workload_message(sent))
+    assert stored.spec == WorkloadSpec(**SAID, serve=Serve.TAIL)
+    assert client_wire.workload(wire.workload_out(stored)).spec == sent.spec
