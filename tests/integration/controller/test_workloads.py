@@ -55,6 +55,20 @@ async def test_apply_get_list_delete(api: Api) -> None:
     assert (error.kind, error.name) == ("workload", "cat")
 
 
+async def test_what_a_workload_asks_beside_its_rate_is_kept(api: Api) -> None:
+    """Priority, hosts, memory and exclusiveness are read as they were sent, and a change of one is an update."""
+    await api.push()
+    spec: dict[str, Any] = {"priority": 7, "replicas": pb.Replicas(min_hosts=2), "memory_mb": 1500.5, "exclusive": True}
+    sent = declared(**spec)
+    await api.workloads.ApplyWorkload(pb.ApplyWorkloadRequest(workload=sent))
+    read = (await api.workloads.GetWorkload(pb.GetWorkloadRequest(name="cat"))).workload
+    for field, value in spec.items():
+        assert getattr(read.spec, field) == value
+    sent.spec.replicas.min_hosts = 3
+    changed = await api.workloads.ApplyWorkload(pb.ApplyWorkloadRequest(workload=sent))
+    assert (changed.outcome, changed.workload.spec.replicas.min_hosts) == (pb.APPLY_OUTCOME_UPDATED, 3)
+
+
 async def test_labels_alone_are_no_new_generation(api: Api) -> None:
     """Labels change the etag, not the generation: nothing is planned anew for them."""
     await api.push()
@@ -98,6 +112,11 @@ BAD = [
     ({"model_digest": "sha256:ABC"}, "workload.spec.model_digest"),
     ({"serve": 99}, "workload.spec.serve"),
     ({"max_processes": 4_294_967_295}, "workload.spec.max_processes"),
+    ({"priority": 1001}, "workload.spec.priority"),
+    ({"replicas": pb.Replicas(min_hosts=1001)}, "workload.spec.replicas.min_hosts"),
+    ({"memory_mb": -1}, "workload.spec.memory_mb"),
+    ({"memory_mb": math.nan}, "workload.spec.memory_mb"),
+    ({"memory_mb": math.inf}, "workload.spec.memory_mb"),
     ({"profile": "no such name"}, "workload.spec.profile"),
 ]
 
