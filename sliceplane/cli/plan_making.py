@@ -13,6 +13,7 @@ from controller.allocator import PARVAGPU, Options, Plan, ProfileTable, Service,
 from controller.allocator import plan as parvagpu
 from controller.allocator.moves import Replanned, replan
 from controller.allocator.moves.hosts import plan_spread
+from controller.allocator.optimal_triplet_decision import widened
 from controller.allocator.sharing import Planner, plan_shared
 from sliceplane.cli.plan_fleet import endless_fleet, fleet_of, geometry_for, outline_of, running_of
 from sliceplane.cli.plan_options import How
@@ -55,6 +56,7 @@ def make(services: Sequence[Service], tables: Tables, how: How) -> Made:
     if how.share_segments:
         made = plan_shared(services, tables, options, planner)
     else:
+        options = widened(options, services)
         made = plan_spread(services, tables, options, planner)
     return Made(made, options, None, _since(began))
 

@@ -105,9 +105,12 @@ class _Packing:
         return worst
 
 
+_LEAST_SLACK = 1e-6  # ms: who has less cannot wait at all
+
+
 def thetas_for(load: Load) -> Array:
     """Where Chernoff's bound is tried, per ms: from the longest slack's scale to the shortest execution's."""
-    positive = load.slacks[load.slacks > 0]
+    positive = load.slacks[load.slacks > _LEAST_SLACK]
     longest = float(positive.max()) if len(positive) else 1.0
     return np.geomspace(0.5 / longest, max(8.0 / float(load.latencies.min()), 1.0 / longest), _THETAS)
 
