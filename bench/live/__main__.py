@@ -16,13 +16,15 @@ import click
 
 from bench.allocator.fleets import Measured, read, scenario
 from bench.live import report, servers
+from bench.live.dilation import dilations
 from bench.live.plot import draw
 from bench.live.run import Compared, Scenario, compare
 from bench.plane import Plane
 from bench.replay.arrivals import constant, poisson
+from bench.replay.plans import Variant
 from controller.allocator import Options, plan_optimal
 from controller.allocator.suspect import drop_keys
-from controller.allocator.types import QUEUEING
+from controller.allocator.types import QUEUEING, SLO_MODELS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY.parent / "shared" / "data" / "parvagpu_a100"
@@ -35,8 +37,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA, help="ParvaGPU's measured tables (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "results", help="default: %(default)s")
     parser.add_argument("--scenarios", default="2,5", help="numbers (default: %(default)s)")
-    parser.add_argument("--load", type=float, default=300, help="requests/s of wall time (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=240, help="of wall time, a traffic (default: %(default)s)")
+    parser.add_argument(
+        "--load", type=float, default=220, help="requests/s of wall time, at most (default: %(default)s)"
+    )
+    parser.add_argument("--seconds", type=float, default=180, help="of wall time, a traffic (default: %(default)s)")
+    parser.add_argument("--slo-model", choices=SLO_MODELS, default=QUEUEING, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=1)
     chosen = parser.parse_args()
     began = time.monotonic()
@@ -44,7 +49,7 @@ def main() -> None:
     results: dict[tuple[Scenario, str], list[Compared]] = {}
     for number in map(int, chosen.scenarios.split(",")):
         results |= _scenario(measured, number, chosen)
-    text = report.text(results, chosen.load, chosen.seconds)
+    text = report.text(results, chosen.load, chosen.seconds, chosen.slo_model)
     print(text)
     chosen.out.mkdir(parents=True, exist_ok=True)
     (chosen.out / "live.md").write_text(text)
@@ -57,18 +62,20 @@ def _scenario(
 ) -> dict[tuple[Scenario, str], list[Compared]]:
     tables = drop_keys(measured.tables, measured.suspects.keys())
     services = scenario(measured, number - 1)
-    made = plan_optimal(services, tables, Options(slo_model=QUEUEING, burstiness=1.0))
-    dilation = sum(service.rate for service in services) / chosen.load
-    what = Scenario(f"S{number}", tuple(services), made, tables, dilation, chosen.seconds, chosen.seed)
+    variant = Variant("optimal", plan_optimal, Options(slo_model=chosen.slo_model, burstiness=1.0))
+    made = variant.planner(services, tables, variant.options)
+    slower = dilations(made, services, tables, chosen.load)
+    delays = {service.name: variant.delay_ms(service) for service in services}
+    name = f"S{number}"
+    what = Scenario(name, tuple(services), made, tables, slower, delays, chosen.seconds, chosen.seed)
     found = {}
     with tempfile.TemporaryDirectory(prefix="slp-live-") as folder:
         plane = Plane(Path(folder))
         try:
             count = servers.processes(made)
             with click.progressbar(length=count, label=f"{what.name}: starting Tritons", file=sys.stderr) as bar:
-                delays = {service.name: 0.0 for service in services}
                 by_service = {service.name: tables[service.model] for service in services}
-                served = servers.start(plane, made, by_service, dilation, delays, lambda: bar.update(1))
+                served = servers.start(plane, made, by_service, slower, delays, lambda: bar.update(1))
             for name, arrivals in TRAFFICS.items():
                 print(f"{what.name}: {chosen.seconds:g} s of {name} arrivals", file=sys.stderr)
                 found[what, name] = asyncio.run(compare(plane.folder, what, served, arrivals))

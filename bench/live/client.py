@@ -2,7 +2,7 @@
 
 A process of its own, since gRPC reads GRPC_XDS_BOOTSTRAP once: `python -m bench.live.client PLAN.npz OUT.npz`. PLAN
 holds, by service, when to send (s from the start); OUT the latencies in ms from that instant, NaN where it failed or
-was answered wrongly, and how late each was sent, ms, as `late_NAME`.
+was answered wrongly, how late each was sent, ms, as `late_NAME`, and which process answered, as `by_NAME`, or NaN.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Floats = npt.NDArray[np.float64]
 TIMEOUT_S = 300.0
 
 
-async def drive(name: str, due: Floats, began: float) -> tuple[Floats, Floats]:
-    """Latency and lateness of each request of one service."""
-    latency, late = np.full(due.size, np.nan), np.zeros(due.size)
+async def drive(name: str, due: Floats, began: float) -> tuple[Floats, Floats, Floats]:
+    """Latency, lateness and answering process of each request of one service."""
+    latency, late, by = np.full(due.size, np.nan), np.zeros(due.size), np.full(due.size, np.nan)
 
     async def send(index: int) -> None:
         late[index] = time.perf_counter() - began - due[index]
@@ -37,6 +37,7 @@ async def drive(name: str, due: Floats, began: float) -> tuple[Floats, Floats]:
         if answer.as_numpy("y").tolist() != [[index]]:
             return  # somebody else's answer is none
         latency[index] = time.perf_counter() - began - due[index]
+        by[index] = answer.as_numpy("process").item()
 
     client = InferenceServerClient(f"xds:///{name}")
     await client.is_model_ready(name)  # dialled before the first request counts
@@ -46,7 +47,7 @@ async def drive(name: str, due: Floats, began: float) -> tuple[Floats, Floats]:
         tasks.append(asyncio.create_task(send(index)))
     await asyncio.gather(*tasks)
     await client.close()
-    return latency * 1000, late * 1000
+    return latency * 1000, late * 1000, by
 
 
 async def _main(plan: str, out: str) -> None:
@@ -55,8 +56,8 @@ async def _main(plan: str, out: str) -> None:
     began = time.perf_counter() + 3.0
     found = await asyncio.gather(*(drive(name, times, began) for name, times in due.items()))
     said: dict[str, Any] = {}
-    for name, (latency, late) in zip(due, found, strict=True):
-        said |= {name: latency, f"late_{name}": late}
+    for name, (latency, late, by) in zip(due, found, strict=True):
+        said |= {name: latency, f"late_{name}": late, f"by_{name}": by}
     np.savez(out, **said)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.live import routing
+from bench.live.predicted import as_routed
 from bench.live.servers import Served
 from bench.replay.arrivals import Arrivals
 from bench.replay.run import Outcome, outcome_of, replay
@@ -31,7 +32,9 @@ class Compared:
 
     service: Service
     live: Outcome
-    predicted: Outcome
+    predicted: Outcome  # the mean over ROUTINGS random ways
+    as_routed: Outcome  # for the ways that requests took live
+    dilation: float
     failed: int
     sent_late_ms: float  # p99, by the client itself, not dilated
     chance_ms: tuple[float, float]  # between which 95 % of the ways of routing put the predicted p99
@@ -39,40 +42,59 @@ class Compared:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Scenario:
-    """What is replayed; `dilation` times slower than it says."""
+    """What is replayed; each service `dilations` times slower than it says."""
 
     name: str
     services: Sequence[Service]
     plan: Plan
     tables: Mapping[str, ProfileTable]
-    dilation: float
+    dilations: Mapping[str, float]  # of the services that the plan serves
+    delay_ms: Mapping[str, float]  # what batchers wait for company, not dilated; by service
     seconds: float  # of wall time
     seed: int
 
 
 async def compare(folder: Path, scenario: Scenario, served: Sequence[Served], arrivals: Arrivals) -> list[Compared]:
     """Drives the Tritons with the arrivals that the simulator is given too."""
-    simulated_s = scenario.seconds / scenario.dilation
     due = {
-        service.name: arrivals(service.rate, simulated_s, np.random.default_rng((scenario.seed, index)))
-        for index, service in enumerate(scenario.services)
+        service.name: arrivals(service.rate, _span(scenario, service), np.random.default_rng((seed, 0)))
+        for service, seed in _seeded(scenario)
     }
-    predicted = _predicted(scenario, arrivals, simulated_s)
-    measured = await _drive(folder, served, {name: times * scenario.dilation for name, times in due.items()})
+    predicted = {service.name: _predicted(scenario, service, seed, arrivals) for service, seed in _seeded(scenario)}
+    dilated = {name: times * scenario.dilations[name] for name, times in due.items()}
+    measured = await _drive(folder, served, dilated)
     return [
-        _compared(service, measured, predicted[service.name], scenario.dilation)
-        for service in scenario.services
-        if service.name in predicted
+        _compared(scenario, service, due[service.name], measured, predicted[service.name])
+        for service, _ in _seeded(scenario)
     ]
 
 
-def _predicted(scenario: Scenario, arrivals: Arrivals, seconds: float) -> dict[str, tuple[Outcome, ...]]:
-    """By service, ROUTINGS ways of the same arrivals over segments and processes: live, chance takes one of them."""
-    runs = [
-        replay(scenario.plan, scenario.services, scenario.tables, arrivals, seconds, seed=scenario.seed, routing=way)
+def _span(scenario: Scenario, service: Service) -> float:
+    return scenario.seconds / scenario.dilations[service.name]
+
+
+def _seeded(scenario: Scenario) -> list[tuple[Service, int]]:
+    """Each service that is served, with a seed of its own."""
+    services = [service for service in scenario.services if service.name in scenario.dilations]
+    return [(service, scenario.seed + index) for index, service in enumerate(services)]
+
+
+def _predicted(scenario: Scenario, service: Service, seed: int, arrivals: Arrivals) -> list[Outcome]:
+    """ROUTINGS ways of the same arrivals over segments and processes: live, chance takes one of them."""
+    span, delay_ms = _span(scenario, service), scenario.delay_ms[service.name]
+    return [
+        replay(
+            scenario.plan,
+            [service],
+            scenario.tables,
+            arrivals,
+            span,
+            seed=seed,
+            routing=way,
+            delay_ms=lambda _: delay_ms,
+        )[0]
         for way in range(ROUTINGS)
     ]
-    return {ways[0].service: ways for ways in zip(*runs, strict=True)}
 
 
 def _mean(ways: Sequence[Outcome]) -> Outcome:
@@ -82,14 +104,25 @@ def _mean(ways: Sequence[Outcome]) -> Outcome:
 
 
 def _compared(
-    service: Service, measured: Mapping[str, npt.NDArray[np.float64]], ways: Sequence[Outcome], dilation: float
+    scenario: Scenario,
+    service: Service,
+    came: npt.NDArray[np.float64],
+    measured: Mapping[str, npt.NDArray[np.float64]],
+    ways: Sequence[Outcome],
 ) -> Compared:
-    latencies, late = measured[service.name] / dilation, measured[f"late_{service.name}"] / dilation
-    failed = int(np.isnan(latencies).sum())
-    live = outcome_of(service, np.nan_to_num(latencies, nan=np.inf), busy=np.nan)
+    name, dilation = service.name, scenario.dilations[service.name]
+    latencies, late, by = measured[name] / dilation, measured[f"late_{name}"] / dilation, measured[f"by_{name}"]
     low, high = np.percentile([one.percentiles_ms[2] for one in ways], CHANCE)
-    chance = float(low), float(high)
-    return Compared(service, live, _mean(ways), failed, float(np.percentile(late, 99)), chance)
+    return Compared(
+        service,
+        outcome_of(service, np.nan_to_num(latencies, nan=np.inf), busy=np.nan),
+        _mean(ways),
+        as_routed(service, scenario.plan, scenario.tables[service.model], came, by, scenario.delay_ms[name]),
+        dilation,
+        int(np.isnan(latencies).sum()),
+        float(np.percentile(late, 99)),
+        (float(low), float(high)),
+    )
 
 
 async def _drive(

@@ -24,9 +24,17 @@ CONFIG = """name: "{name}"
 backend: "python"
 max_batch_size: {batch}
 input [{{ name: "x", data_type: TYPE_FP32, dims: [ 1 ] }}]
-output [{{ name: "y", data_type: TYPE_FP32, dims: [ 1 ] }}]
+output [
+  {{ name: "y", data_type: TYPE_FP32, dims: [ 1 ] }},
+  {{ name: "process", data_type: TYPE_FP32, dims: [ 1 ] }}
+]
 instance_group [{{ count: 1, kind: KIND_CPU }}]
 dynamic_batching {{ max_queue_delay_microseconds: {delay_us} }}
+model_warmup [ {{
+  name: "first"
+  batch_size: 1
+  inputs {{ key: "x" value {{ data_type: TYPE_FP32, dims: [ 1 ], zero_data: true }} }}
+}} ]
 """
 
 
@@ -42,21 +50,23 @@ def start(
     plane: Plane,
     plan: Plan,
     tables: Mapping[str, ProfileTable],
-    dilation: float,
+    dilations: Mapping[str, float],
     delay_ms: Mapping[str, float],
     tick: Callable[[], None],
 ) -> list[Served]:
-    """All Tritons, ready; latencies and delays `dilation` times as long. `tables` and `delay_ms` by service."""
+    """All Tritons, ready; latencies and delays dilated. All mappings by service; processes count up over the plan."""
     found: list[Served] = []
+    count = 0
     starting: list[tuple[str, int]] = []
     for number, one in enumerate(plan.placed):
         segment, ports = one.segment, []
-        took = [
-            dilation * s for s in batch_times(tables[segment.service], segment.size, segment.processes, segment.batch)
-        ]
+        dilation = dilations[segment.service]
+        times = batch_times(tables[segment.service], segment.size, segment.processes, segment.batch)
+        took = [dilation * seconds for seconds in times]
         for process in range(segment.processes):
             name = f"{segment.service}-{number}-{process}"
-            repository = _lay_out(plane.folder / name, segment, took, dilation * delay_ms[segment.service])
+            repository = _lay_out(plane.folder / name, segment, took, count, dilation * delay_ms[segment.service])
+            count += 1
             ports.append(_spawn(plane, name, repository))
             starting.append((segment.service, ports[-1]))
             if len(starting) == STARTED_AT_ONCE:
@@ -66,13 +76,13 @@ def start(
     return found
 
 
-def _lay_out(folder: Path, segment: Segment, took_s: list[float], delay_ms: float) -> Path:
+def _lay_out(folder: Path, segment: Segment, took_s: list[float], process: int, delay_ms: float) -> Path:
     version = folder / segment.service / "1"
     version.mkdir(parents=True)
     config = CONFIG.format(name=segment.service, batch=segment.batch, delay_us=int(delay_ms * 1000))
     (version.parent / "config.pbtxt").write_text(config)
     shutil.copyfile(Path(__file__).with_name("sleeper.py"), version / "model.py")
-    (version / "took_s.json").write_text(json.dumps(took_s))
+    (version / "sleeper.json").write_text(json.dumps({"took_s": took_s, "process": process}))
     return folder
 
 

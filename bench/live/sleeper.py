@@ -1,6 +1,7 @@
 """A Triton Python-backend model that takes as long as its table says a batch of that size takes.
 
-It is copied into a model repository; `took_s.json` beside it holds the seconds of batches of 0, 1, 2, ...
+It is copied into a model repository; `sleeper.json` beside it holds the seconds of batches of 0, 1, 2, ... and the
+number of this process, which every answer tells.
 """
 
 import json
@@ -17,18 +18,24 @@ import triton_python_backend_utils as pb_utils
 
 
 class TritonPythonModel:
-    """Answers each request with its own input."""
+    """Answers each request with its own input as `y` and the process that did as `process`."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Reads the table."""
+        """Reads the table and the number."""
         folder = Path(args["model_repository"]) / args["model_version"]
-        self.took_s: list[float] = json.loads((folder / "took_s.json").read_text())
+        said = json.loads((folder / "sleeper.json").read_text())
+        self.took_s: list[float] = said["took_s"]
+        self.process: int = said["process"]
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """One execution of all requests that the batcher put together; returns when the table says so."""
         began = time.monotonic()
         inputs = [pb_utils.get_input_tensor_by_name(request, "x").as_numpy() for request in requests]
-        answers = [pb_utils.InferenceResponse([pb_utils.Tensor("y", value)]) for value in inputs]
+        answers = [self._answer(value) for value in inputs]
         count = sum(len(value) for value in inputs)
         time.sleep(max(0.0, began + self.took_s[count] - time.monotonic()))
         return answers
+
+    def _answer(self, value: Any) -> Any:
+        process = pb_utils.Tensor("process", value * 0 + self.process)
+        return pb_utils.InferenceResponse([pb_utils.Tensor("y", value), process])
