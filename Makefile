@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command 
 BIN := .venv/bin
 KEEP ?=
 
-.PHONY: help install demo test check bench-allocator bench-baselines bench-live bench-replay bench-sharing protos migration fmt clean
+.PHONY: help install demo test check bench-allocator bench-baselines bench-live bench-replay bench-sharing bench-split-replay protos migration fmt clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ bench-sharing: install ## light services on shared segments, and their replay; w
 
 bench-replay: install ## replay simulated minutes of arrivals against the plans; writes docs/results/replay.md
 	@$(BIN)/python -m bench.replay $(ARGS)
+
+bench-split-replay: install ## replay published timings of 18 networks with our codec; writes docs/results/split-replay.md
+	@$(BIN)/python -m bench.split_replay $(ARGS)
 
 protos: install ## regenerate the checked-in stubs from protos/
 	@protos/generate.sh

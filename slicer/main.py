@@ -15,10 +15,10 @@ from onnx import ModelProto
 
 from common.bundle import Bundle, BundleError
 from common.codec import CodecError
-from slicer import bundle, check, graph, load, samples, show
+from slicer import bundle, check, load, samples, show
 from slicer.calibrate import METHODS
+from slicer.listing import listed
 from slicer.model import SlicerError
-from slicer.run import observe
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -88,12 +88,7 @@ def cuts(model: Path, shapes: dict[str, tuple[int, ...]], form: str) -> None:
     Bytes are of one float32 activation, MACs what the head computes; both need the input's sizes.
     """
     whole = load.load(model)
-    sizes = _named(shapes, whole)
-    inferred = load.with_shapes(whole, sizes)
-    seen = {}
-    if all(load.tensor(value).elements is not None for value in load.inputs(inferred)):
-        seen = observe(inferred, graph.unknown(inferred), sizes)  # what inference leaves open, a run tells
-    found = graph.cut_points(inferred, seen)
+    found = listed(whole, _named(shapes, whole))
     if form == "json":
         click.echo(json.dumps([show.cut_document(cut) for cut in found], indent=1))
     else:

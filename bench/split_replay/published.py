@@ -11,6 +11,8 @@ from typing import Any
 
 from slicer.cost import Block
 
+__all__ = ["TX2", "Block", "golden", "networks", "triton"]
+
 Row = Mapping[str, str]
 TX2 = ("cpu", "gpu")
 
