@@ -17,11 +17,11 @@ from common.digests import digest_of
 from slicer import graph, load, model, probe
 from slicer.calibrate import clips
 from slicer.cut import Halves, split
+from slicer.examples import Shapes, blank
 from slicer.model import CutPoint, SlicerError
-from slicer.run import Session, zeros
+from slicer.run import Session
 from slicer.samples import Arrays
 
-Shapes = Mapping[str, tuple[int, ...]]
 Floats = npt.NDArray[np.float32]
 
 
@@ -43,7 +43,7 @@ def make(
     if level not in LEVELS:
         raise SlicerError(f'there is no level "{level}"; levels are {", ".join(LEVELS)}')
     found = graph.find(graph.cut_points(load.with_shapes(whole, {})), at)
-    example = samples[0] if samples else _example(whole, shapes or {})
+    example = samples[0] if samples else blank(whole, shapes or {})
     found = replace(found, tensor=probe.known(whole, found.tensor, example))
     halves = split(whole, found)
     ranges = clips(activations(halves.head, samples), method) if samples else {}
@@ -56,18 +56,6 @@ def activations(head: ModelProto, samples: Sequence[Arrays]) -> list[Floats]:
     """What the head gives for each sample. Raises SlicerError."""
     session = Session(head)
     return [np.asarray(next(iter(session(sample).values())), np.float32) for sample in samples]
-
-
-def _example(whole: ModelProto, shapes: Shapes) -> Arrays:
-    """One input of zeros; where only the batch is open it needs no `shapes`."""
-    filled = dict(shapes)
-    for value in load.inputs(whole):
-        about = load.tensor(value)
-        rest = about.shape[1:] if about.shape else ("",)
-        if about.name not in filled and about.shape and all(isinstance(size, int) for size in rest):
-            first = about.shape[0]
-            filled[about.name] = (first if isinstance(first, int) else 1, *(int(size) for size in rest))
-    return zeros(load.with_shapes(whole, filled), filled)
 
 
 def _contents(whole: ModelProto, halves: Halves) -> dict[str, bytes]:

@@ -3,73 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import wraps
 from pathlib import Path
-from typing import Any
 
 import click
-from onnx import ModelProto
 
-from common.bundle import Bundle, BundleError
-from common.codec import CodecError
+from common.bundle import Bundle
+from common.codec import LEVELS
 from slicer import bundle, check, load, samples, show
 from slicer.calibrate import METHODS
+from slicer.cli import FILE, NEW_FILE, OUTPUT, SHAPE, named, one_line, write
+from slicer.examples import examples
+from slicer.level_bytes import SHOWN, level_bytes
 from slicer.listing import listed
-from slicer.model import SlicerError
-
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-class _Failed(click.ClickException):
-    """One line on stderr, exit code 2."""
-
-    exit_code = 2
-
-    def show(self, file: Any = None) -> None:
-        click.echo(f"error: {self.message}", err=True, file=file)
-
-
-def _one_line(command: Callable[..., None]) -> Callable[..., None]:
-    @wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except (SlicerError, BundleError, CodecError) as error:
-            raise _Failed(str(error)) from error
-        except OSError as error:
-            raise _Failed(f"{error.filename}: {error.strerror}" if error.filename else str(error)) from error
-
-    return wrapped
-
-
-def _shapes(
-    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
-) -> dict[str, tuple[int, ...]]:
-    found: dict[str, tuple[int, ...]] = {}
-    for value in values:
-        name, _, sizes = value.rpartition("=")
-        if not re.fullmatch(r"[1-9][0-9]*(x[1-9][0-9]*)*", sizes):
-            raise click.BadParameter(f'"{value}" is none of NAME=1x3x224x224 and 1x3x224x224')
-        found[name] = tuple(int(size) for size in sizes.split("x"))
-    return found
-
-
-def _named(found: dict[str, tuple[int, ...]], model: ModelProto) -> dict[str, tuple[int, ...]]:
-    """Shapes by input; one that came without a name belongs to the only input."""
-    names = [value.name for value in load.inputs(model)]
-    if "" in found and len(names) > 1:
-        raise SlicerError(f"the model has several inputs: say --shape NAME=... for {', '.join(names)}")
-    return {name or names[0]: shape for name, shape in found.items()}
-
-
-_SHAPE = click.option(
-    "--shape", "shapes", multiple=True, callback=_shapes, metavar="[NAME=]1x3x224x224",
-    help="Sizes of an input that the model leaves open; once per input.",
-)  # fmt: skip
-_OUTPUT = click.option("-o", "--output", "form", type=click.Choice(["table", "json"]), default="table")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -78,34 +24,50 @@ def main() -> None:
 
 
 @main.command()
-@click.argument("model", type=_FILE)
-@_SHAPE
-@_OUTPUT
-@_one_line
-def cuts(model: Path, shapes: dict[str, tuple[int, ...]], form: str) -> None:
+@click.argument("model", type=FILE)
+@click.option("--samples", "data", type=FILE, help="Inputs, .npz or .npy, to take bytes per level from; else noise.")
+@click.option(
+    "--level", "levels", multiple=True, type=click.Choice(list(LEVELS)), metavar="LEVEL",
+    help=f"A codec level to tell the bytes of; once per level. Default: {', '.join(SHOWN)}.",
+)  # fmt: skip
+@SHAPE
+@OUTPUT
+@one_line
+def cuts(
+    model: Path, data: Path | None, levels: tuple[str, ...], shapes: dict[str, tuple[int, ...]], form: str
+) -> None:
     """List every valid cut of MODEL: the tensors that alone are live.
 
-    Bytes are of one float32 activation, MACs what the head computes; both need the input's sizes.
+    Bytes are of one activation, float32 and at codec levels as a run gives it; MACs what the head computes. All need
+    the input's sizes. Activations of noise compress worse than those of real inputs: give --samples to be sure.
     """
     whole = load.load(model)
-    found = listed(whole, _named(shapes, whole))
+    sizes = named(shapes, whole)
+    given = examples(whole, data, 4, sizes) if data else None
+    if given:
+        sizes = {name: value.shape for name, value in given.inputs[0].items()}
+    found = listed(whole, sizes)
+    coded = {}
+    if found and all(cut.raw_bytes is not None for cut in found):
+        given = given or examples(whole, None, 1, sizes)
+        coded = level_bytes(whole, found, given.inputs, levels or SHOWN)
     if form == "json":
-        click.echo(json.dumps([show.cut_document(cut) for cut in found], indent=1))
+        click.echo(json.dumps([show.cut_document(cut, coded.get(cut.index, {})) for cut in found], indent=1))
     else:
-        show.cuts(found)
+        show.cuts(found, coded, levels or SHOWN, given.source if given else None)
 
 
 @main.command()
-@click.argument("model", type=_FILE)
+@click.argument("model", type=FILE)
 @click.option("--at", required=True, metavar="TENSOR|INDEX", help="The cut, as `cuts` lists it.")
-@click.option("-o", "--output", "target", required=True, type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--calibrate", "data", type=_FILE, help="Sample inputs, .npz or .npy, to take clip ranges from.")
+@click.option("-o", "--output", "target", required=True, type=NEW_FILE)
+@click.option("--calibrate", "data", type=FILE, help="Sample inputs, .npz or .npy, to take clip ranges from.")
 @click.option("--clip", "method", type=click.Choice(list(METHODS)), default="mse", show_default=True)
 @click.option("--samples", "most", type=click.IntRange(1), default=256, show_default=True, help="Use at most so many.")
 @click.option("--level", default="rans-4", show_default=True, help="Codec level that devices start with.")
 @click.option("--name", help="The model's name; else the file's.")
-@_SHAPE
-@_one_line
+@SHAPE
+@one_line
 def cut(
     model: Path,
     at: str,
@@ -120,20 +82,18 @@ def cut(
     """Cut MODEL and write a bundle: manifest, head, tail, whole model."""
     whole = load.load(model)
     found = list(samples.cycle(samples.read(data, whole), most)) if data else []
-    sizes = _named(shapes, whole)
+    sizes = named(shapes, whole)
     content = bundle.make(
         whole, at, name=name or model.stem, level=level, samples=found, method=method, shapes=sizes
     )  # fmt: skip
-    fresh = target.with_name(target.name + ".new")
-    fresh.write_bytes(content)
-    fresh.replace(target)  # whoever reads the old one goes on with it
+    write(target, content)
     show.bundle(Bundle.open(target), target)
 
 
 @main.command()
-@click.argument("path", metavar="BUNDLE", type=_FILE)
-@_OUTPUT
-@_one_line
+@click.argument("path", metavar="BUNDLE", type=FILE)
+@OUTPUT
+@one_line
 def inspect(path: Path, form: str) -> None:
     """Verify BUNDLE and show what is in it."""
     opened = Bundle.open(path)
@@ -145,11 +105,11 @@ def inspect(path: Path, form: str) -> None:
 
 
 @main.command("check")
-@click.argument("path", metavar="BUNDLE", type=_FILE)
-@click.option("--samples", "data", required=True, type=_FILE, help="Sample inputs, .npz or .npy.")
+@click.argument("path", metavar="BUNDLE", type=FILE)
+@click.option("--samples", "data", required=True, type=FILE, help="Sample inputs, .npz or .npy.")
 @click.option("--tolerance", type=float, default=1e-4, show_default=True, help="Of head and tail against the whole.")
-@_OUTPUT
-@_one_line
+@OUTPUT
+@one_line
 def check_command(path: Path, data: Path, tolerance: float, form: str) -> None:
     """Run samples through BUNDLE: is it the same model, and what does each level cost? Exit 1 if it is not."""
     opened = Bundle.open(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,12 @@ from rich.table import Table
 
 from common.bundle import Bundle
 from slicer.check import Report
+from slicer.level_bytes import ByLevel
 from slicer.load import show as shape_text
 from slicer.model import CutPoint
 
 
-def cut_document(cut: CutPoint) -> dict[str, Any]:
+def cut_document(cut: CutPoint, coded: Mapping[str, float]) -> dict[str, Any]:
     """A cut for programs; sizes in bytes and multiply-accumulates, null where they are open."""
     return {
         "index": cut.index,
@@ -25,25 +27,31 @@ def cut_document(cut: CutPoint) -> dict[str, Any]:
         "dtype": cut.tensor.dtype,
         "shape": None if cut.tensor.shape is None else list(cut.tensor.shape),
         "raw_bytes": cut.raw_bytes,
+        "level_bytes": {level: round(size) for level, size in coded.items()},
         "head_nodes": cut.head_nodes,
         "head_macs": cut.head_macs,
         "total_macs": cut.total_macs,
     }
 
 
-def cuts(found: list[CutPoint]) -> None:
-    """A line per cut."""
+def cuts(found: list[CutPoint], coded: ByLevel, levels: Sequence[str], source: str | None) -> None:
+    """A line per cut; `coded`: bytes by cut and level, on inputs from `source`."""
+    shown = levels if coded else ()
     table = _table(("#", True), ("TENSOR", False), ("MADE BY", False), ("SHAPE", False), ("BYTES", True),
-                   ("NODES", True), ("HEAD MACS", True), ("SHARE", True))  # fmt: skip
+                   *((level.upper(), True) for level in shown), ("NODES", True), ("HEAD MACS", True),
+                   ("SHARE", True))  # fmt: skip
     for cut in found:
         share = f"{cut.head_macs / cut.total_macs:.0%}" if cut.head_macs is not None and cut.total_macs else "?"
+        sizes = coded.get(cut.index, {})
         table.add_row(
             str(cut.index), escape(cut.tensor.name), cut.operator, shape_text(cut.tensor.shape), _count(cut.raw_bytes),
+            *(f"{sizes[level]:,.0f}" if level in sizes else "-" for level in shown),
             str(cut.head_nodes), _count(cut.head_macs), share,
         )  # fmt: skip
     console = _console()
     console.print(table)
-    console.print(f"{len(found)} valid cuts", highlight=False)
+    note = f"; bytes at levels on {source} inputs" if coded else ""
+    console.print(f"{len(found)} valid cuts{note}", highlight=False)
 
 
 def bundle(opened: Bundle, path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from common.bundle import Bundle
+from common.codec import LEVELS, encode
 from slicer.main import main
 from tests.unit.slicer import graphs
 
@@ -26,12 +27,20 @@ def _run(line: str) -> Result:
 
 
 def test_cuts_are_listed() -> None:
-    """The table has a line per cut with its size and share of the work."""
-    found = _run("cuts chain.onnx --shape x=1x3x8x8")
+    """The table has a line per cut with its size, bytes at the levels asked for, and share of the work."""
+    found = _run("cuts chain.onnx --shape x=1x3x8x8 --level packed-8 --level packed-4")
     assert found.exit_code == 0
-    assert "4 valid cuts" in found.output
+    assert "4 valid cuts; bytes at levels on random inputs" in found.output
     line = next(line.split() for line in found.output.splitlines() if "conv2" in line)
-    assert line == ["2", "conv2", "Conv", "1x8x6x6", "1,152", "3", "5,040", "78%"]
+    assert (line[:5], line[7:]) == (["2", "conv2", "Conv", "1x8x6x6", "1,152"], ["3", "5,040", "78%"])
+    eight, four = (int(size) for size in line[5:7])
+    assert eight - four == 288 / 2
+
+
+def test_bytes_at_levels_are_those_of_the_samples() -> None:
+    """With samples the encoder's own sizes are told, and sizes need not be said."""
+    (cut, *_) = json.loads(_run("cuts chain.onnx --samples samples.npz -o json --level raw").output)
+    assert cut["level_bytes"] == {"raw": cut["raw_bytes"] + len(encode(np.zeros((1, 1, 1, 1)), LEVELS["raw"])) - 4}
 
 
 def test_cuts_are_listed_for_programs() -> None:
