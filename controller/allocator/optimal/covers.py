@@ -18,7 +18,7 @@ from controller.allocator.optimal.layouts import GpuShapes, Ints
 Floats = npt.NDArray[np.float64]
 
 NEAR = 1e-9  # relative; a float sum and a rate closer than this are compared exactly
-MOST_COVERS = 20_000  # of one class
+MOST_COVERS = 5_000  # of one class
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -31,17 +31,12 @@ class ClassCovers:
     first: Ints  # (rates,): index of the first cover of each rate; all from there on cover it too
 
 
-def class_covers(throughput: Floats, rates: Floats, shapes: GpuShapes, most_each: int | None = None) -> ClassCovers:
-    """The covers of all the rates; `throughput` (sizes,) is 0 where the class has no such size.
-
-    With `most_each`, all covers of so many instances a size at most, which must suffice for every rate.
-    """
+def class_covers(throughput: Floats, rates: Floats, shapes: GpuShapes) -> ClassCovers:
+    """The covers of all the rates; `throughput` (sizes,) is 0 where the class has no such size."""
     give = _least_given_up(throughput, shapes)
-    counts = _enumerate(throughput, give, float(rates.max()), most_each)
+    counts = _enumerate(throughput, give, float(rates.max()))
     covers = _sorted(counts, throughput, give)
     first = _first_covers(covers, throughput, rates)
-    if most_each is not None:
-        return ClassCovers(covers.counts, covers.throughput, covers.spare, first)
     return _worthwhile(covers, first, rates)
 
 
@@ -71,14 +66,14 @@ def _exactly(counts: Ints, throughput: Floats) -> Fraction:
     return sum((int(n) * Fraction(float(t)) for n, t in zip(counts, throughput, strict=True)), Fraction())
 
 
-def _enumerate(throughput: Floats, give: Floats, most: float, most_each: int | None) -> Ints:
+def _enumerate(throughput: Floats, give: Floats, most: float) -> Ints:
     """(covers, sizes): every multiset of worthwhile sizes that is minimal for some rate up to `most`."""
     counts: Ints = np.zeros((1, len(throughput)), dtype=np.int64)
     total = np.zeros(1)
     for size in np.flatnonzero(give)[::-1]:
         one = throughput[size]
         rungs = int(most * (1 + NEAR) / one) + 2
-        ladder = np.arange(rungs if most_each is None else min(rungs, most_each + 1))
+        ladder = np.arange(rungs)
         grown = total[:, None] + one * ladder
         row, number = np.nonzero((grown - one < most * (1 + NEAR)) | (ladder == 0))
         counts, total = counts[row], grown[row, number]
@@ -159,12 +154,15 @@ def joined(classes: Sequence[ClassCovers], sizes: int) -> Covers:
     )
 
 
-def appended(covers: Covers, more: Covers) -> Covers:
-    """The classes of both, the second ones numbered on."""
+def appended(blocks: Sequence[Covers]) -> Covers:
+    """The classes of all, numbered on."""
+    classes = np.cumsum([0, *(len(one.starts) - 1 for one in blocks)])
+    covers = np.cumsum([0, *(len(one.throughput) for one in blocks)])
+    numbered = list(zip(blocks, classes, covers, strict=False))
     return Covers(
-        counts=np.concatenate([covers.counts, more.counts]),
-        throughput=np.concatenate([covers.throughput, more.throughput]),
-        spare=np.concatenate([covers.spare, more.spare]),
-        of_class=np.concatenate([covers.of_class, more.of_class + len(covers.starts) - 1]),
-        starts=np.concatenate([covers.starts, more.starts[1:] + covers.starts[-1]]),
+        counts=np.concatenate([one.counts for one in blocks]),
+        throughput=np.concatenate([one.throughput for one in blocks]),
+        spare=np.concatenate([one.spare for one in blocks]),
+        of_class=np.concatenate([one.of_class + before for one, before, _ in numbered]),
+        starts=np.concatenate([[0], *(one.starts[1:] + before for one, _, before in numbered)]).astype(np.int64),
     )

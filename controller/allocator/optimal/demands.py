@@ -21,6 +21,7 @@ from controller.allocator.optimal_triplet_decision import Triplets
 from controller.allocator.types import Service
 
 MOST_COVERS_IN_ALL = 2_000_000
+OUTLIERS, MOST_FOR_OUTLIERS = 0.1, 20_000  # a class with a smaller share of high rates may have so many covers
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -30,7 +31,12 @@ class HighClass:
     members: Ints  # indices of the services
     triplets: Triplets
     throughput: Floats  # (sizes,), 0 where there is no such size or none is ever worthwhile
-    rate: float  # of all together
+    rates: Floats  # (members,)
+
+    @property
+    def rate(self) -> float:
+        """Of all together."""
+        return float(self.rates.sum())
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,6 +52,7 @@ class Demands:
     weight: Ints  # (covers,): services whose first cover this is
     proving: Ints  # (covers,): the same without the high ones, whose covers are not all that are worthwhile
     high: tuple[HighClass, ...]
+    enumerated: int  # classes with every worthwhile cover; each one after is of one high service
 
 
 def demands(servable: Servable, shapes: GpuShapes) -> Demands:
@@ -57,22 +64,23 @@ def demands(servable: Servable, shapes: GpuShapes) -> Demands:
     high = []
     begin = 0
     classes = list(_classes(triplets, shapes))
-    most_covers = min(MOST_COVERS, MOST_COVERS_IN_ALL // max(len(classes), 1))
+    fair = MOST_COVERS_IN_ALL // max(len(classes), 1)
     for members, found, throughput in classes:
         rates = np.array([services[at].rate for at in members])
-        above = rates > most_rate(throughput, shapes, most_covers)
+        above = rates > most_rate(throughput, shapes, min(MOST_COVERS, fair))
+        if above.mean() < OUTLIERS:
+            above = rates > most_rate(throughput, shapes, min(MOST_FOR_OUTLIERS, fair))
         if above.any():
             useful = worthwhile_only(throughput, shapes)
-            high.append(HighClass(members[above], found, useful, float(rates[above].sum())))
+            high.append(HighClass(members[above], found, useful, rates[above]))
         if not above.all():
             blocks.append(class_covers(throughput, rates[~above], shapes))
             first[members[~above]] = begin + blocks[-1].first
             begin += len(blocks[-1].throughput)
     weight = np.bincount(first[first >= 0], minlength=begin)
     peeled = np.zeros((len(services), len(shapes.sizes)), dtype=np.int64)
-    return Demands(
-        shapes, services, triplets, joined(blocks, len(shapes.sizes)), first, peeled, weight, weight, tuple(high)
-    )
+    covers = joined(blocks, len(shapes.sizes))
+    return Demands(shapes, services, triplets, covers, first, peeled, weight, weight, tuple(high), len(blocks))
 
 
 def _classes(triplets: Sequence[Triplets], shapes: GpuShapes) -> Iterator[tuple[Ints, Triplets, Floats]]:

@@ -19,6 +19,7 @@ class GpuShapes:
     sizes: tuple[int, ...]  # as the geometry has them, ascending
     layouts: tuple[Layout, ...]  # one for each set of sizes that no other set holds in full
     counts: Ints  # (layouts, sizes): instances of each size
+    slots: int  # of a GPU's memory, where instances start
     splits: tuple[Ints, ...]  # per size (ways, sizes): smaller instances that fit in its place; the first is none
 
     @property
@@ -37,6 +38,7 @@ def gpu_shapes(geometry: Geometry) -> GpuShapes:
         sizes=sizes,
         layouts=tuple(by_set[kept] for kept in wide),
         counts=_counts(wide, sizes),
+        slots=geometry.slots,
         splits=tuple(_counts(_splits(geometry, size), sizes) for size in sizes),
     )
 

@@ -13,9 +13,11 @@ from controller.allocator.optimal.swaps import Group, Lots, groups, near_pairs, 
 
 EXTRAS = (UNIT // 256, UNIT // 32, UNIT // 8)  # of the swaps to steer by; on to the next when one no longer helps
 STEERINGS = 4  # at most, by each
-MOST_LOTS = 20_000  # more than so many are steered by the first only: it finds enough
+MOST_LOTS = 20_000  # more than so many are steered by the first two only: they find enough
+MANY = 500  # lots, of which few GPUs are not worth seconds:
+FEW, ONE = 3e-5, 1e-4  # such a share of the bound, or one GPU if it is no more than that
 BUDGETS = ((150, 3), (800, 8))  # swaps to choose among, and of one service, until the bound is reached
-MOST_TIDIED, TIDY_COLUMNS, TIDY_WAYS = 150, 300, 8
+MOST_TIDIED, TIDY_COLUMNS, TIDY_WAYS = 150, 100, 8
 NODES = 100
 
 
@@ -29,23 +31,30 @@ def pack(demands: Demands, priced: Priced, expired: Expired) -> Packing | None:
         return None
     best = _steer(demands, priced, best, expired)
     for columns, ways in BUDGETS:
-        if best.proven or expired():
+        if _done(best) or expired():
             break
         best = _swap_some(demands, priced, best, (columns, ways), expired)
-    if not best.proven and not expired():
+    if not _done(best) and not expired():
         best = prove(demands, priced, best, expired)
     return best if best.direct else _tidied(demands, priced, best, expired)
 
 
+def _done(best: Packing) -> bool:
+    """Whether a better packing is not worth the time: it is proven, or in a large fleet nearly so."""
+    above, large = best.total - best.lower, len(best.lots.first) > MANY
+    return above < 1 or (large and (above <= best.lower * FEW or above == 1 <= best.lower * ONE))
+
+
 def _steer(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> Packing:
     """Rounds of swaps, one way a service, each from where the last one ended."""
-    for extra in EXTRAS if len(best.lots.first) <= MOST_LOTS else EXTRAS[:1]:
+    for extra in EXTRAS if len(best.lots.first) <= MOST_LOTS else EXTRAS[:2]:
         for _ in range(STEERINGS):
-            if best.proven or expired():
+            if _done(best) or expired():
                 return best
             pairs = near_pairs(demands, best.lots, priced.prices, extra)
             chosen = steered_groups(demands, best.lots, pairs, used_by(demands, best.lots), best.lower)
-            found = _solve(demands, best.lots, chosen, best.lower, Effort(expired, NODES, target=best.lower + 0.5))
+            effort = Effort(expired, NODES, target=best.lower + 0.5)
+            found = _solve(demands, best.lots, chosen, best.lower, effort)
             if found is None or found.total >= best.total:
                 break
             best = found

@@ -1,7 +1,8 @@
 """From GPUs per layout and covers per service to segments at legal starts."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Sequence
+
+import numpy as np
 
 from controller.allocator.demand_matching import as_segment
 from controller.allocator.optimal.demands import Demands
@@ -12,59 +13,53 @@ from controller.allocator.types import Placed, Segment
 
 def placed(demands: Demands, packing: Packing) -> tuple[Placed, ...]:
     """By GPU, then start; what a layout has more than is needed stays empty, on the last GPUs."""
-    slots = _slots(demands.shapes, packing.gpus)
-    found = []
-    for column, segments in enumerate(_segments(demands, packing)):
-        needed = slots[column][: len(segments)]
+    counts = _counts(demands, packing)
+    kinds, kind = _kinds(demands, counts)
+    slots = []
+    for column in range(len(demands.shapes.sizes)):
+        gpu, start, before = _slots(demands.shapes, packing.gpus, column)
+        needed = slice(int(counts[:, column].sum()))
         # Round-robin over the GPUs: a service's segments stand on as many GPUs as there are.
-        needed.sort(key=lambda slot: (slot[2], slot[0]))
-        found += [Placed(gpu, start, one) for (gpu, start, _), one in zip(needed, segments, strict=True)]
-    found.sort(key=lambda one: (one.gpu, one.start))
-    return _renumbered(found)
+        order = np.argsort(before[needed].astype(np.int8), kind="stable")
+        held = np.repeat(kind[:, column], counts[:, column])
+        slots.append(np.stack([gpu[needed][order], start[needed][order], held]))
+    gpu, start, held = np.concatenate(slots, axis=1)
+    order = np.argsort(gpu * demands.shapes.slots + start)
+    new = np.diff(gpu[order], prepend=-1) > 0  # without the GPUs that hold nothing
+    segments = map(kinds.__getitem__, held[order].tolist())
+    return tuple(map(Placed, (np.cumsum(new) - 1).tolist(), start[order].tolist(), segments))
 
 
-def _slots(shapes: GpuShapes, gpus: Ints) -> list[list[tuple[int, int, int]]]:
-    """Per size: (GPU, start, how many of the size the GPU has before it), by GPU."""
-    slots: list[list[tuple[int, int, int]]] = [[] for _ in shapes.sizes]
-    gpu = 0
+def _slots(shapes: GpuShapes, gpus: Ints, column: int) -> tuple[Ints, Ints, Ints]:
+    """Each instance of the size: (its GPU, its start, how many of the size the GPU has before it), by GPU."""
+    size, begin = shapes.sizes[column], 0
+    found = [np.zeros((3, 0), dtype=np.int64)]
     for layout, number in sorted(zip(shapes.layouts, gpus.tolist(), strict=True), key=lambda one: -len(one[0])):
-        for _ in range(number):
-            seen = [0] * len(shapes.sizes)
-            for instance in layout:
-                column = shapes.sizes.index(instance.profile.size)
-                slots[column].append((gpu, instance.start, seen[column]))
-                seen[column] += 1
-            gpu += 1
-    return slots
+        starts = [instance.start for instance in layout if instance.profile.size == size]
+        gpu = np.repeat(np.arange(begin, begin + number), len(starts))
+        found.append(np.stack([gpu, np.tile(starts, number), np.tile(np.arange(len(starts)), number)]).astype(np.int64))
+        begin += number
+    gpu, start, before = np.concatenate(found, axis=1)
+    return gpu, start, before
 
 
-def _segments(demands: Demands, packing: Packing) -> list[list[Segment]]:
-    """Per size: every segment, service by service."""
-    sizes = demands.shapes.sizes
-    by_size: list[list[Segment]] = [[] for _ in sizes]
-    for service, found, counts in zip(demands.services, demands.triplets, _counts(demands, packing), strict=True):
-        for column, number in enumerate(counts):
-            if number:
-                by_size[column] += [as_segment(service, found.best[sizes[column]])] * number
-    return by_size
+def _kinds(demands: Demands, counts: Ints) -> tuple[Sequence[Segment], Ints]:
+    """The segments that differ, and (services, sizes) which of them each is."""
+    kind, kinds = np.zeros_like(counts), list[Segment]()
+    for row, column in np.argwhere(counts).tolist():
+        kind[row, column] = len(kinds)
+        best = demands.triplets[row].best[demands.shapes.sizes[column]]
+        kinds.append(as_segment(demands.services[row], best))
+    return kinds, kind
 
 
-def _counts(demands: Demands, packing: Packing) -> Iterator[list[int]]:
-    """Each service's segments per size."""
-    lots = packing.lots
-    covers: dict[int, deque[int]] = {}
-    for first, cover, weight in zip(lots.first.tolist(), lots.cover.tolist(), lots.weight.tolist(), strict=True):
-        covers.setdefault(first, deque()).extend([cover] * weight)
-    for service, first in enumerate(demands.first.tolist()):
-        if service in packing.direct:
-            yield packing.direct[service].tolist()
-        else:
-            yield (demands.covers.counts[covers[first].popleft()] + demands.peeled[service]).tolist()
-
-
-def _renumbered(found: list[Placed]) -> tuple[Placed, ...]:
-    """Without the GPUs that hold nothing."""
-    used = {gpu: number for number, gpu in enumerate(dict.fromkeys(one.gpu for one in found))}
-    if len(used) == max(used, default=-1) + 1:
-        return tuple(found)
-    return tuple(Placed(used[one.gpu], one.start, one.segment) for one in found)
+def _counts(demands: Demands, packing: Packing) -> Ints:
+    """(services, sizes): segments."""
+    counts, lots = demands.peeled.copy(), packing.lots
+    free = np.ones(len(counts), dtype=bool)
+    for service, direct in packing.direct.items():
+        counts[service], free[service] = direct, False
+    services = np.flatnonzero(free)
+    services = services[np.argsort(demands.first[services], kind="stable")]
+    counts[services] += demands.covers.counts[np.repeat(lots.cover, lots.weight)]
+    return counts

@@ -5,6 +5,7 @@ rate, the layouts hold every segment; minimise the sum of y. Only one row per si
 prices of the sizes give a bound that is nearly always tight, and the plan is sought where the prices point.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from common.mig import gpcs_of
@@ -18,13 +19,14 @@ from controller.allocator.optimal.peeling import peeled
 from controller.allocator.optimal.placement import placed
 from controller.allocator.optimal.prices import best_prices
 from controller.allocator.optimal.pricing import price
+from controller.allocator.optimal.programme import Packing
 from controller.allocator.optimal.sharpening import sharpened
 from controller.allocator.planner import gpus_of, pack_servable, short_of_gpus
 from controller.allocator.types import Options, Placed, Plan, ProfileTable, Service
 
 OPTIMAL = "optimal"
 
-LARGE, CLOSE = 5_000, 0.001  # services; share of the GPUs
+LARGE, LARGE_GPUS, CLOSE = 5_000, 1_000, 0.001  # services; GPUs; share of the GPUs
 
 Packed = tuple[tuple[Placed, ...], int]  # what stands where, and the bound
 
@@ -59,7 +61,7 @@ def plan_optimal(
         placed=found,
         unservable=tuple(sorted(unservable, key=lambda refused: order[refused.service])),
         lower_bound=bound,
-        gpcs=sum(gpcs_of(one.segment.size) for one in found),
+        gpcs=sum(gpcs_of(size) * number for size, number in Counter(one.segment.size for one in found).items()),
         geometry=options.geometry,
     )
 
@@ -78,16 +80,17 @@ def _pack(servable: Servable, options: Options, expired: Callable[[], bool]) -> 
     packing = pack(demand, priced, expired)
     if packing is None:
         return tuple(pack_servable(servable, options)), priced.bound
-    if not packing.proven and _parvagpu_may_help(len(servable), packing.total, packing.lower, expired):
+    if not packing.proven and _parvagpu_may_help(packing, expired):
         simple = tuple(pack_servable(servable, options))
         if gpus_of(simple) < packing.total:
             return simple, packing.lower
     return placed(demand, packing), packing.lower
 
 
-def _parvagpu_may_help(services: int, gpus: int, bound: int, expired: Callable[[], bool]) -> bool:
+def _parvagpu_may_help(packing: Packing, expired: Callable[[], bool]) -> bool:
     """Whether ParvaGPU's plan is worth making: in a large fleet it takes longest of all and is percents off."""
-    return services <= LARGE or (gpus - bound > gpus * CLOSE and not expired())
+    few = packing.total <= LARGE_GPUS
+    return few or (packing.total - packing.lower > packing.total * CLOSE and not expired())
 
 
 def _admit(servable: Servable, options: Options, expired: Callable[[], bool]) -> tuple[list[str], Packed]:

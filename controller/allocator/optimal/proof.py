@@ -27,10 +27,12 @@ def prove(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> 
 
     Services whose covers are too many to enumerate enter with a variable for each size.
     """
+    if len(_high(demands)) > MOST_FREE:
+        return best
     most_extra = (best.total - 1) * UNIT - priced.value
     lots = cheapest_lots(demands.proving, priced)
     pairs = near_pairs(demands, lots, priced.prices, most_extra)
-    if len(pairs.lot) > MOST_PAIRS or len(_high(demands)) > MOST_FREE:
+    if len(pairs.lot) > MOST_PAIRS:
         return best
     chosen = groups(lots, pairs)
     columns = sum(len(group.differences) for group in chosen) + len(demands.shapes.sizes) * len(_high(demands))

@@ -49,7 +49,8 @@ def near_pairs(demands: Demands, lots: Lots, prices: Ints, most_extra: int) -> P
     """Every pair of at most so much extra; a cover worthwhile for none of the lot's rates is no swap."""
     cost = demands.covers.counts @ prices
     begins = np.searchsorted(lots.first, demands.covers.starts)
-    found = [_of_class(demands, lots, cost, one, begins, most_extra) for one in range(len(begins) - 1)]
+    found = [_of_class(demands, lots, cost, one, begins, most_extra) for one in range(demands.enumerated)]
+    found.append(_of_high(demands, lots, cost, int(begins[demands.enumerated]), most_extra))
     lot = np.concatenate([one[0] for one in found])
     cover = np.concatenate([one[1] for one in found])
     own = lots.cover[lot]
@@ -78,6 +79,18 @@ def _of_class(
     )
     row, column = np.nonzero(near)
     return rows[row], columns[column]
+
+
+def _of_high(demands: Demands, lots: Lots, cost: Ints, begin: int, most_extra: int) -> tuple[Ints, Ints]:
+    """The (lots, covers) of the classes of one service each, lots `begin` and on: any of its covers will do."""
+    first, own = lots.first[begin:], lots.cover[begin:]
+    starts = demands.covers.starts
+    of_class = np.searchsorted(starts, first, side="right") - 1
+    number = starts[of_class + 1] - first
+    row = np.repeat(np.arange(len(first)), number)
+    column = np.arange(int(number.sum())) - np.repeat(np.cumsum(number) - number, number) + first[row]
+    near = (cost[column] <= (cost[own] + most_extra)[row]) & (column != own[row])
+    return row[near] + begin, column[near]
 
 
 def groups(lots: Lots, pairs: Pairs, most_ways: int | None = None) -> list[Group]:

@@ -177,6 +177,18 @@ def test_a_thousand_services_are_proven_in_well_under_a_second() -> None:
     assert found.gpus <= simple.gpus
 
 
+def test_a_hundred_services_of_hundreds_of_segments_each_are_proven() -> None:
+    """Rates of which most have too many covers to enumerate."""
+    models = sorted(measured_tables())
+    services = [Service(f"s{n}", models[n % 11], 5_000 + 947.3 * n, 1_000 + 50 * n) for n in range(100)]
+    found = plan_optimal(services, measured_tables())
+    assert found.gpus == found.lower_bound > 1000
+    covered = {one.name: Fraction() for one in services}
+    for placed in found.placed:
+        covered[placed.segment.service] += Fraction(placed.segment.throughput)
+    assert all(covered[one.name] >= Fraction(one.rate) for one in services)
+
+
 def _assert_sound(found: Plan, services: list[Service], options: Options) -> None:
     by_gpu: dict[int, list[Instance]] = {}
     for placed in found.placed:
