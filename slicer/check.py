@@ -80,7 +80,7 @@ def _level(
         max(len(payload) for payload in payloads),
         float(np.mean([_relative(one, cut) for one, cut in zip(back, cuts, strict=True)])),
         max(_difference(got, want) for got, want in pairs),
-        float(np.mean([_agree(got, want) for got, want in pairs])),
+        float(np.mean([agree(got, want) for got, want in pairs])),
     )
 
 
@@ -96,7 +96,8 @@ def _difference(got: Results, want: Results) -> float:
     )
 
 
-def _agree(got: Results, want: Results) -> bool:
+def agree(got: Results, want: Results) -> bool:
+    """Whether all outputs have the same best classes: largest along the last axis; integers equal."""
     return all(np.array_equal(_classes(got[name]), _classes(want[name])) for name in want)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onnx import GraphProto, ModelProto, NodeProto
 
@@ -38,7 +38,7 @@ def unknown(model: ModelProto) -> list[str]:
     return [name for name in names if name not in known or known[name].elements is None]
 
 
-def find(cuts: list[CutPoint], at: str) -> CutPoint:
+def find(cuts: Sequence[CutPoint], at: str) -> CutPoint:
     """The cut with that index, tensor name or id. Raises SlicerError, which names near ones."""
     for cut in cuts:
         if at in (cut.tensor.name, cut.id) or at == str(cut.index):

@@ -1,4 +1,4 @@
-"""sliceplane-slicer: lists where a model can be cut, cuts it into a bundle, shows and checks bundles."""
+"""sliceplane-slicer: lists where a model can be cut, measures and chooses, cuts it into a bundle, checks bundles."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from common.codec import LEVELS
 from slicer import bundle, check, load, samples, show
 from slicer.calibrate import METHODS
 from slicer.cli import FILE, NEW_FILE, OUTPUT, SHAPE, named, one_line, write
+from slicer.commands import choose_command, measure_command
 from slicer.examples import examples
 from slicer.level_bytes import SHOWN, level_bytes
 from slicer.listing import listed
@@ -124,6 +125,10 @@ def check_command(path: Path, data: Path, tolerance: float, form: str) -> None:
             f"error: head and tail differ from the whole by {report.split_error:.3g}, over {tolerance}", err=True
         )
         raise SystemExit(1)
+
+
+main.add_command(measure_command)
+main.add_command(choose_command)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def cut_document(cut: CutPoint, coded: Mapping[str, float]) -> dict[str, Any]:
 def cuts(found: list[CutPoint], coded: ByLevel, levels: Sequence[str], source: str | None) -> None:
     """A line per cut; `coded`: bytes by cut and level, on inputs from `source`."""
     shown = levels if coded else ()
-    table = _table(("#", True), ("TENSOR", False), ("MADE BY", False), ("SHAPE", False), ("BYTES", True),
+    table = grid(("#", True), ("TENSOR", False), ("MADE BY", False), ("SHAPE", False), ("BYTES", True),
                    *((level.upper(), True) for level in shown), ("NODES", True), ("HEAD MACS", True),
                    ("SHARE", True))  # fmt: skip
     for cut in found:
@@ -48,16 +48,16 @@ def cuts(found: list[CutPoint], coded: ByLevel, levels: Sequence[str], source: s
             *(f"{sizes[level]:,.0f}" if level in sizes else "-" for level in shown),
             str(cut.head_nodes), _count(cut.head_macs), share,
         )  # fmt: skip
-    console = _console()
-    console.print(table)
+    out = console()
+    out.print(table)
     note = f"; bytes at levels on {source} inputs" if coded else ""
-    console.print(f"{len(found)} valid cuts{note}", highlight=False)
+    out.print(f"{len(found)} valid cuts{note}", highlight=False)
 
 
 def bundle(opened: Bundle, path: Path) -> None:
     """What a bundle is."""
     manifest = opened.manifest
-    console = _console()
+    out = console()
     sizes = ", ".join(f"{name} {part.size:,} B" for name, part in manifest.parts.items())
     clips = ", ".join(str(bits) for bits in sorted(manifest.clips, reverse=True)) or "none: measured per activation"
     for label, text in (
@@ -68,15 +68,15 @@ def bundle(opened: Bundle, path: Path) -> None:
         ("levels", f"{', '.join(manifest.levels)}; starts with {manifest.default_level}"),
         ("clip ranges", f"calibrated for bits: {clips}" if manifest.clips else clips),
     ):
-        console.print(f"{label + ':':13}{text}", markup=False, highlight=False, soft_wrap=True)
+        out.print(f"{label + ':':13}{text}", markup=False, highlight=False, soft_wrap=True)
 
 
 def report(found: Report, default: str) -> None:
     """What a check found."""
-    console = _console()
+    out = console()
     text = f"{found.samples} samples; head and tail against the whole model: largest difference {found.split_error:.2g}"
-    console.print(text, highlight=False)
-    table = _table(("LEVEL", False), ("BYTES", True), ("MOST", True), ("OF FP32", True), ("ACTIVATION ERROR", True),
+    out.print(text, highlight=False)
+    table = grid(("LEVEL", False), ("BYTES", True), ("MOST", True), ("OF FP32", True), ("ACTIVATION ERROR", True),
                    ("OUTPUT ERROR", True), ("SAME ANSWER", True))  # fmt: skip
     for one in found.levels:
         table.add_row(
@@ -84,15 +84,17 @@ def report(found: Report, default: str) -> None:
             f"{one.mean_bytes / found.raw_bytes:.1%}", f"{one.activation_error:.3g}", f"{one.output_error:.3g}",
             f"{one.agreement:.1%}",
         )  # fmt: skip
-    console.print(table)
+    out.print(table)
 
 
-def _console() -> Console:
-    console = Console()
-    return console if console.is_terminal else Console(width=200)  # piped tables are not folded
+def console() -> Console:
+    """The terminal; piped tables are not folded."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=200)
 
 
-def _table(*columns: tuple[str, bool]) -> Table:
+def grid(*columns: tuple[str, bool]) -> Table:
+    """An empty table; each column has a name, and whether it is set to the right."""
     table = Table(box=None, pad_edge=False)
     for name, right in columns:
         table.add_column(name, justify="right" if right else "left", no_wrap=True)
