@@ -16,7 +16,7 @@ from common.codec import LEVELS, CodecParams
 from common.digests import digest_of
 from slicer import graph, load, model, probe
 from slicer.calibrate import clips
-from slicer.cut import Halves, split
+from slicer.cut import CARRIED, Halves, split
 from slicer.examples import Shapes, blank
 from slicer.model import CutPoint, SlicerError
 from slicer.run import Session
@@ -79,7 +79,7 @@ def _manifest(
     return Manifest(
         model=name,
         cut_id=cut.id,
-        cut=_tensor(cut.tensor),
+        cut=replace(_tensor(cut.tensor), name=halves.head.graph.output[0].name, dtype=CARRIED),
         tail_input=load.inputs(halves.tail)[0].name,
         inputs=tuple(_tensor(load.tensor(value)) for value in load.inputs(whole)),
         outputs=tuple(map(_tensor, outputs)),

@@ -91,9 +91,14 @@ def _relative(back: npt.NDArray[np.float32], true: npt.NDArray[np.float32]) -> f
 
 def _difference(got: Results, want: Results) -> float:
     floats = [name for name in want if want[name].dtype.kind == "f" and want[name].size]
-    return max(
-        (float(np.abs(got[n].astype(np.float64) - want[n].astype(np.float64)).max()) for n in floats), default=0.0
-    )
+    return max((_largest(got[name], want[name]) for name in floats), default=0.0)
+
+
+def _largest(got: npt.NDArray[np.generic], want: npt.NDArray[np.generic]) -> float:
+    """Infinite where values decide sizes and what was lost changed them."""
+    if got.shape != want.shape:
+        return float("inf")
+    return float(np.abs(got.astype(np.float64) - want.astype(np.float64)).max())
 
 
 def agree(got: Results, want: Results) -> bool:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from slicer import graph, load
 from slicer.model import CutPoint, SlicerError
 
 CARRIED = "float32"
+EXACT = frozenset({CARRIED, "float16", "int8", "uint8", "int16", "uint16"})
+"""Types whose every value float32 holds: tensors of these can be cut at, whatever lies between."""
 
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """A model in two: `head` ends in the cut tensor, `tail` starts from it and has the model's outputs."""
+    """A model in two: `head` ends in the cut tensor as float32, `tail` starts from it and has the model's outputs."""
 
     head: ModelProto
     tail: ModelProto
@@ -25,30 +28,42 @@ def split(model: ModelProto, cut: CutPoint) -> Halves:
     """The halves of `model` at one of its valid cuts; operator sets, metadata and IR version stay as they are.
 
     The head takes all of the model's inputs, whether it needs them or not, so that a device feeds both alike.
-    Constants, and nodes that compute from nothing else, go to the half that needs them, or to both. Raises
-    SlicerError where the tensor is no float32, which is all that the codec carries.
+    Constants, and nodes that compute from nothing else, go to the half that needs them, or to both. float32 is all
+    that the codec carries: a tensor of a type that fits into it is cast by the head, and back by the tail. Raises
+    SlicerError for other types.
     """
-    if cut.tensor.dtype != CARRIED:
+    if cut.tensor.dtype not in EXACT:
         raise SlicerError(
             f'tensor "{cut.tensor.name}" is {cut.tensor.dtype or "of an unknown type"}; '
-            f"the codec carries {CARRIED}: cut elsewhere"
+            f"what can be carried is {', '.join(sorted(EXACT))}: cut elsewhere"
         )
     name = cut.tensor.name
+    nodes = _ancestors(model, {name}, stop="")
+    value = _between(name, cut)
+    if cut.tensor.dtype != CARRIED:
+        value.name = _fresh(model, f"{name}_{CARRIED}")
+        nodes.append(helper.make_node("Cast", [name], [value.name], to=TensorProto.FLOAT))
+    return Halves(_part(model, nodes, load.inputs(model), [value]), _tail(model, cut, value))
+
+
+def _between(name: str, cut: CutPoint) -> ValueInfoProto:
+    """The tensor that goes from half to half."""
     value = helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
     _set_shape(value, cut)
-    head = _part(model, _ancestors(model, {name}, stop=""), load.inputs(model), [value])
-    return Halves(head, _tail(model, name, value))
+    return value
 
 
-def _tail(model: ModelProto, name: str, value: ValueInfoProto) -> ModelProto:
+def _tail(model: ModelProto, cut: CutPoint, given: ValueInfoProto) -> ModelProto:
     outputs = list(model.graph.output)
+    name = cut.tensor.name
     nodes = _ancestors(model, {output.name for output in outputs}, stop=name)
+    if cut.tensor.dtype != CARRIED:
+        kind = helper.np_dtype_to_tensor_dtype(np.dtype(cut.tensor.dtype))
+        return _part(model, [helper.make_node("Cast", [given.name], [name], to=kind), *nodes], [given], outputs)
     if name not in {output.name for output in outputs}:
-        return _part(model, nodes, [value], outputs)
+        return _part(model, nodes, [given], outputs)
     # The tensor is also a result: an input may not be an output, so it comes in under another name.
-    inner = ValueInfoProto()
-    inner.CopyFrom(value)
-    inner.name = _fresh(model, f"{name}_in")
+    inner = _between(_fresh(model, f"{name}_in"), cut)
     passed = helper.make_node("Identity", [inner.name], [name])
     return _part(model, [passed, *nodes], [inner], outputs)
 

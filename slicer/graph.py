@@ -23,8 +23,11 @@ def cut_points(model: ModelProto, seen: Mapping[str, Tensor] | None = None) -> l
     nodes = live_nodes(model)
     costs = [macs(node, known, model.graph) for node in nodes]
     total = _sum(costs)
+    others = _no_tensors(model)
     found: list[CutPoint] = []
     for position, name in _alone(model, nodes):
+        if name in others:
+            continue
         spent = _sum(costs[: position + 1])
         about = known.get(name, Tensor(name, "", None))
         found.append(CutPoint(len(found), about, nodes[position].op_type, position + 1, spent, total))
@@ -34,7 +37,8 @@ def cut_points(model: ModelProto, seen: Mapping[str, Tensor] | None = None) -> l
 def unknown(model: ModelProto) -> list[str]:
     """The tensors between its nodes whose sizes inference left open."""
     known = load.tensors(model)
-    names = (name for node in live_nodes(model) for name in node.output if name)
+    others = _no_tensors(model)
+    names = (name for node in live_nodes(model) for name in node.output if name and name not in others)
     return [name for name in names if name not in known or known[name].elements is None]
 
 
@@ -92,6 +96,12 @@ def _alone(model: ModelProto, nodes: list[NodeProto]) -> Iterator[tuple[int, str
         live -= {name for name in live if last[name] <= position}
         if len(live) == 1 and not live & given:
             yield position, next(iter(live))
+
+
+def _no_tensors(model: ModelProto) -> set[str]:
+    """Sequences, optionals and maps: nothing that can be sent."""
+    kinds = {v.name: v.type.WhichOneof("value") for v in (*model.graph.value_info, *model.graph.output)}
+    return {name for name, kind in kinds.items() if kind not in (None, "tensor_type")}
 
 
 def _last_use(model: ModelProto, nodes: list[NodeProto]) -> dict[str, int]:

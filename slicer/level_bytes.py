@@ -9,6 +9,7 @@ import numpy.typing as npt
 from onnx import ModelProto
 
 from common.codec import LEVELS, encode
+from slicer.cut import EXACT
 from slicer.model import CutPoint
 from slicer.run import Session, exposing
 from slicer.samples import Arrays
@@ -29,7 +30,7 @@ def level_bytes(
     Cuts whose tensor the codec does not carry are left out.
     """
     found: dict[int, dict[str, float]] = {}
-    for group in _groups([cut for cut in cuts if cut.tensor.dtype == "float32"]):
+    for group in _groups([cut for cut in cuts if cut.tensor.dtype in EXACT]):
         session = Session(exposing(whole, [cut.tensor.name for cut in group]))
         runs = [session(one) for one in inputs]
         for cut in group:

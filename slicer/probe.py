@@ -9,6 +9,7 @@ import numpy as np
 from onnx import ModelProto
 
 from slicer import load
+from slicer.examples import blank, noise
 from slicer.model import Dim, SlicerError, Tensor
 from slicer.run import Session, exposing
 from slicer.samples import Arrays, tiled
@@ -17,7 +18,7 @@ Run = Callable[[Arrays], tuple[int, ...]]
 
 
 def known(whole: ModelProto, about: Tensor, example: Arrays) -> Tensor:
-    """The tensor with its type and shape: a size is open if it differs where an open size of an input is doubled.
+    """The tensor with its type and shape; a size is open that differs with other values or with an open size doubled.
 
     Axis 0 must be the batch if the model has an open one. Raises SlicerError if it is not, or if the model cannot
     run on `example`.
@@ -50,7 +51,10 @@ def _merged(said: tuple[Dim, ...], base: tuple[int, ...], others: list[tuple[int
 
 
 def _others(whole: ModelProto, example: Arrays, run: Run) -> Iterator[tuple[int, ...]]:
-    """Shapes with each open size of the inputs doubled in turn; sizes that the model refuses tell nothing."""
+    """Shapes with other values, and with each open size of the inputs doubled; what the model refuses tells nothing."""
+    shapes = {name: value.shape for name, value in example.items()}
+    for other in (blank(whole, shapes), noise(whole, shapes)):
+        yield run(other)
     for name, axis in _open_axes(whole):
         if axis == 0:
             continue  # the batch is doubled for all inputs at once

@@ -11,7 +11,7 @@ from onnx import ModelProto, ValueInfoProto
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from slicer import load
-from slicer.model import SlicerError, Tensor
+from slicer.model import SlicerError
 
 Values = Mapping[str, npt.NDArray[np.generic]]
 
@@ -54,18 +54,6 @@ def exposing(model: ModelProto, names: Iterable[str]) -> ModelProto:
     del shown.graph.output[:]
     shown.graph.output.extend(known.get(name, ValueInfoProto(name=name)) for name in names)
     return shown
-
-
-def observe(model: ModelProto, names: Iterable[str], shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor]:
-    """What type and shape the tensors have in a run on zeros, for those that inference leaves open.
-
-    `shapes`: sizes of the inputs, elements. Raises SlicerError.
-    """
-    names = list(names)
-    if not names:
-        return {}
-    results = Session(exposing(model, names))(zeros(model, shapes))
-    return {name: Tensor(name, value.dtype.name, value.shape) for name, value in results.items()}
 
 
 def zeros(model: ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, npt.NDArray[np.generic]]:

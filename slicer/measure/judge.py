@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from onnx import ModelProto
 
+from slicer import load
 from slicer.check import agree
 from slicer.run import Session
 from slicer.samples import Arrays
@@ -19,11 +20,13 @@ class Judge:
     def __init__(self, tail: ModelProto, name: str, answers: Sequence[Arrays]) -> None:
         self._session = Session(tail) if answers else None
         self._name = name
+        self._dtype = load.tensor(load.inputs(tail)[0]).dtype
         self._answers = answers
 
     def agreement(self, values: Sequence[npt.NDArray[np.generic]]) -> float | None:
         """The share of the values, one a sample, with which the answer stays the same; None: not known."""
         if self._session is None:
             return None
-        pairs = zip(values, self._answers, strict=True)
-        return float(np.mean([agree(self._session({self._name: one}), want) for one, want in pairs]))
+        session, name, dtype = self._session, self._name, self._dtype
+        results = (session({name: one.astype(dtype, copy=False)}) for one in values)
+        return float(np.mean([agree(got, want) for got, want in zip(results, self._answers, strict=True)]))

@@ -11,7 +11,7 @@ from onnx import ModelProto
 from common.digests import digest_of
 from slicer import graph, load
 from slicer.cost import Layer
-from slicer.cut import CARRIED, split
+from slicer.cut import EXACT, split
 from slicer.examples import Examples
 from slicer.listing import listed
 from slicer.measure.between import costs, known
@@ -51,7 +51,7 @@ def measure(whole: ModelProto, name: str, given: Examples, setup: Setup, tell: T
     """Everything about `whole`; `tell` hears of the progress. Raises SlicerError."""
     shapes = {key: value.shape for key, value in given.inputs[0].items()}
     fixed = load.with_shapes(whole, shapes)
-    cuts = [cut for cut in listed(whole, shapes) if cut.tensor.dtype == CARRIED]
+    cuts = [cut for cut in listed(whole, shapes) if cut.tensor.dtype in EXACT]
     nodes = graph.live_nodes(whole)
     block = first_block(nodes)
     chosen = pick(cuts, setup.most, _wanted(cuts, setup, block))
@@ -97,7 +97,7 @@ def _pieces(
 def _piece(fixed: ModelProto, cut: CutPoint, given: Examples, answers: Sequence[Arrays], setup: Setup) -> Piece:
     halves = split(fixed, cut)
     head = Session(halves.head, setup.threads)
-    values = [np.asarray(head(one)[cut.tensor.name], np.float32) for one in given.inputs]
+    values = [np.asarray(next(iter(head(one).values())), np.float32) for one in given.inputs]
     device = timed(lambda run: head(given.inputs[run % len(given.inputs)]), setup.repeats).times(setup.slowdown)
     name = load.inputs(halves.tail)[0].name
     edge = setup.edge.time(halves.tail, [{name: value} for value in values], setup.repeats)
@@ -113,7 +113,7 @@ def _input_piece(fixed: ModelProto, given: Examples, answers: Sequence[Arrays], 
     edge = setup.edge.time(fixed, given.inputs, setup.repeats)
     judge = Judge(fixed, name, answers if given.real else ())
     found = upload_costs(inputs, setup.scaling, judge, setup.slowdown, setup.repeats)
-    if inputs[0].dtype.name == CARRIED:
+    if inputs[0].dtype.name in EXACT:
         values = [np.asarray(one, np.float32) for one in inputs]
         found = (*found, *costs(values, judge, setup.slowdown, setup.repeats, known(setup.levels)))
     return Piece("input", name, 0, int(inputs[0].nbytes), NOTHING, edge, found)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from onnx import ModelProto
+from onnx import ModelProto, TensorProto, helper
 
 from slicer import graph, load, probe
 from slicer.cut import Halves, split
@@ -84,3 +84,22 @@ def test_integers_are_not_carried() -> None:
     """A cut at a tensor that is no float32 is refused with its type."""
     with pytest.raises(SlicerError, match="int64"):
         _halves(graphs.integers(), "i")
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.int8, np.uint8, np.int16])
+def test_types_that_float32_holds_are_carried_in_it(kind: type[np.generic]) -> None:
+    """The head casts, the tail casts back, and nothing is lost; also where the tensor is a result itself."""
+    number = helper.np_dtype_to_tensor_dtype(np.dtype(kind))
+    nodes = [graphs.node("Cast", "x", "a", to=number), graphs.node("Identity", "a", "b"),
+             graphs.node("Cast", "b", "y", to=TensorProto.FLOAT)]  # fmt: skip
+    made = graphs.model(nodes, {"x": ["N", 4]}, {"y": ["N", 4]})
+    made.graph.output.append(helper.make_tensor_value_info("b", number, ["N", 4]))
+    values = {"x": np.array([[-3.0, 0.0, 100.0, 5.5]], np.float32).clip(0)}
+    for at in ("a", "b"):
+        halves = _halves(made, at)
+        onnx.checker.check_model(halves.tail, full_check=True)
+        (activation,) = Session(halves.head)(values).values()
+        assert activation.dtype == np.float32
+        got = Session(halves.tail)({load.inputs(halves.tail)[0].name: activation})
+        for name, want in Session(made)(values).items():
+            np.testing.assert_array_equal(got[name], want)
