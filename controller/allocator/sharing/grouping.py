@@ -6,8 +6,9 @@ from itertools import groupby
 
 import numpy as np
 
+from controller.allocator.sharing.judging import Items, Limits
 from controller.allocator.sharing.light import LATENCY_MARGIN, MS_PER_S, Light
-from controller.allocator.sharing.packing import Items, pack
+from controller.allocator.sharing.packing import pack
 from controller.allocator.sharing.waiting import Load
 from controller.allocator.types import Options
 
@@ -51,7 +52,8 @@ def _of_size(candidates: Sequence[Light], size: int, options: Options) -> list[G
     if not able:
         return []
     items = Items(load_of(able, size, options), np.array([light.memory_mb for light in able]))
-    segments = pack(items, float(options.geometry.default(size).memory_mb), 1 - options.attainment)
+    limits = Limits(float(options.geometry.default(size).memory_mb), 1 - options.attainment)
+    segments = pack(items, limits)
     return [Group(size, tuple(able[index] for index in sorted(members))) for members in segments]
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from common.mig import Instance, is_legal
 from controller.allocator import Options, Plan, Point, ProfileTable, Reason, Service, plan, plan_optimal, plan_to_json
 from controller.allocator.sharing import Planner, plan_shared
+from controller.allocator.sharing.judging import thetas_for
 from controller.allocator.sharing.light import LATENCY_MARGIN
-from controller.allocator.sharing.packing import thetas_for
 from controller.allocator.sharing.waiting import Load, holds
 from controller.allocator.types import QUEUEING
 

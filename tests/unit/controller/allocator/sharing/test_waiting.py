@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from controller.allocator.sharing.packing import thetas_for
+from controller.allocator.sharing.judging import thetas_for
 from controller.allocator.sharing.waiting import Load, ballot, chernoff, holds
 
 SHARED = Load(np.array([0.01, 0.005, 0.004, 0.006]), np.array([6.0, 12, 20, 5]), np.array([50.0, 70, 60, 65]))
