@@ -98,5 +98,6 @@ def _service(
 def outcome_of(service: Service, latencies_ms: npt.NDArray[np.float64], busy: float) -> Outcome:
     """The outcome of a service whose requests took so long; infinite where one was never answered."""
     missed = int((latencies_ms > service.slo_ms).sum())
-    marks = np.percentile(latencies_ms, PERCENTILES) if latencies_ms.size else np.zeros(len(PERCENTILES))
+    ranks = np.ceil(np.array(PERCENTILES) / 100 * latencies_ms.size).astype(int) - 1  # nearest: failures are infinite
+    marks = np.sort(latencies_ms)[ranks] if latencies_ms.size else np.zeros(len(PERCENTILES))
     return Outcome(service.name, service.slo_ms, latencies_ms.size, missed, tuple(float(mark) for mark in marks), busy)

@@ -1,11 +1,14 @@
 """One process with its queue, measured in turns: a turn is what a full batch takes.
 
-The server always turns: it takes up to `batch` waiting requests at each turn's start and answers them at its end;
-an empty turn is a turn as well (a server on vacation). Requests that a turn leaves waiting follow Lindley's
-recursion Q' = max(Q + A - batch, 0), A the arrivals of a turn, Poisson of mean a. Kingman's inequality bounds it:
-P(Q >= x) <= exp(-theta x), theta > 0 the root of a (e^theta - 1) = theta batch (Kingman 1964, A martingale
-inequality in the theory of queues). A real batcher is greedy: it starts at once when free, and a smaller batch
-takes no longer, so it answers no later than this, but for corner cases far rarer than the bound is loose.
+Every batch is taken to last a turn. A free process takes up to `batch` waiting requests at once, or waits for the
+next and takes it alone. Requests that a batch leaves waiting follow Lindley's recursion Q' = max(Q + A - batch, 0),
+A the arrivals of a turn, Poisson of mean a; an idle spell leaves none either way, so idling does not change it.
+Kingman's inequality bounds it: P(Q >= x) <= exp(-theta x), theta > 0 the root of a (e^theta - 1) = theta batch
+(Kingman 1964, A martingale inequality in the theory of queues). Poisson arrivals see time averages: one that finds
+the process idle takes a turn, one that finds it busy comes u into a turn, u even on [0, 1).
+
+A smaller batch takes no longer, and leaves less behind, so a real process answers no later than this, but for corner
+cases (a batch that starts early just misses a burst) far rarer than the bound is loose.
 """
 
 import math
@@ -18,8 +21,8 @@ Floats = npt.NDArray[np.float64]
 
 MOST_TURNS = 64.0  # an objective of more turns is taken as this many: 99 % of a full load are admitted by then
 STEPS = 64  # objectives in turns are rounded down to so many steps an octave
-HALVINGS = 22
-MOMENTS = (np.arange(16) + 0.5) / 16  # of a turn, at which a request may come
+HALVINGS = 24
+STEEPEST = 48.0  # theta at which next to nothing is admitted
 
 
 @lru_cache(maxsize=65_536)
@@ -31,11 +34,12 @@ def most_arrivals(batch: int, turns: float, misses: float) -> float:
     turns = min(turns, MOST_TURNS)
     if turns < 1:
         return 0.0
-    low, high = 0.0, 1.0
+    low, high = 0.0, STEEPEST  # of theta, from which the arrivals follow without solving for a root
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if missed(middle * batch, batch, turns) <= misses else (low, middle)
-    return low * batch
+        arrivals = middle * batch / math.expm1(middle)
+        low, high = (low, middle) if _late(arrivals, middle, batch, turns) <= misses else (middle, high)
+    return high * batch / math.expm1(high) if high < STEEPEST else 0.0
 
 
 def rounded(turns: float) -> float:
@@ -46,17 +50,8 @@ def rounded(turns: float) -> float:
 
 
 def missed(arrivals: float, batch: int, turns: float) -> float:
-    """An upper bound on the share of requests that take longer than `turns`; `arrivals` above 0, per turn.
-
-    Who comes u into a turn finds Q and the u turns' arrivals ahead, rides in turn j = floor(ahead / batch) after
-    this one and is answered (1 - u) + (j + 1) turns after it came; averaged over u.
-    """
-    if arrivals >= batch:
-        return 1.0
-    last = np.floor(turns - 2 + MOMENTS + 1e-9)  # the last turn that still answers in time; -1: none
-    ahead = batch * (last + 1)
-    late = np.where(last < 0, 1.0, _exceeds(ahead, arrivals * MOMENTS, decay(arrivals, batch)))
-    return float(late.mean())
+    """An upper bound on the share of requests that take longer than `turns`, at least 1; `arrivals` above 0, per turn."""
+    return 1.0 if arrivals >= batch else _late(arrivals, decay(arrivals, batch), batch, turns)
 
 
 def decay(arrivals: float, batch: int) -> float:
@@ -71,12 +66,36 @@ def decay(arrivals: float, batch: int) -> float:
     return low
 
 
-def _exceeds(ahead: Floats, means: Floats, theta: float) -> Floats:
-    """P(Q + Poisson(mean) >= ahead) for each pair, Q bounded by exp(-theta x)."""
-    top = float(means.max())
-    counts = np.arange(int(top + 12 * math.sqrt(top) + 30))[None, :]
-    chances = np.exp(counts * np.log(means[:, None]) - means[:, None] - _log_factorials(counts.size)[None, :])
-    return np.asarray((chances * np.exp(np.minimum(0.0, -theta * (ahead[:, None] - counts)))).sum(axis=1))
+def _late(arrivals: float, theta: float, batch: int, turns: float) -> float:
+    """The share that is late, by `theta`.
+
+    Who comes u into a turn finds Q and the u turns' arrivals ahead, rides in turn j = floor(ahead / batch) after
+    this one and is answered (1 - u) + (j + 1) turns after it came: in time if j <= floor(turns - 2 + u), which is one
+    more from u = 1 - (turns' fraction) on.
+    """
+    whole = math.floor(turns)
+    early = _tails(arrivals * (1 - (turns - whole)))
+    all_of_it = _tails(arrivals)
+    early = np.pad(early, (0, all_of_it.size - early.size))
+    counts = np.arange(all_of_it.size)
+    late = _left(batch * (whole - 1) - counts, theta) @ early
+    late += _left(batch * whole - counts, theta) @ np.maximum(all_of_it - early, 0.0)
+    idle = -math.expm1(-theta) * math.exp(-arrivals)  # at least; per arrival of a turn
+    return float(late / (arrivals + idle))
+
+
+def _left(least: npt.NDArray[np.int64], theta: float) -> Floats:
+    """P(Q >= least), at most."""
+    return np.asarray(np.exp(-theta * np.maximum(least, 0)))
+
+
+def _tails(mean: float) -> Floats:
+    """P(Poisson(mean) > k) for k = 0, 1, ...: the integral of P(Poisson(x) = k) over x from 0 to `mean`."""
+    if mean <= 0:
+        return np.zeros(1)
+    counts = np.arange(int(mean + 12 * math.sqrt(mean) + 30))
+    chances = np.exp(counts * math.log(mean) - mean - _log_factorials(counts.size))
+    return np.asarray(np.cumsum(chances[::-1])[::-1] - chances)
 
 
 @lru_cache(maxsize=512)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import poisson
 
 from controller.allocator import Options, Point, ProfileTable, Service, plan, plan_optimal
 from controller.allocator.slo.batch_fill import fill_ms
@@ -73,6 +74,43 @@ def _simulated(arrivals: float, batch: int, turns: float, requests: int = 60_000
     return late / requests
 
 
+@pytest.mark.parametrize("batch", [1, 4, 16, 64])
+@pytest.mark.parametrize("turns", [1.3, 1.978, 2.0, 2.02, 2.5, 2.978, 3.0, 5.0])
+def test_the_rule_is_safe_by_the_exact_distribution(batch: int, turns: float) -> None:
+    """At the admitted rate the share that is late, by the stationary distribution itself, is at most the promise."""
+    misses = 1e-3
+    arrivals = most_arrivals(batch, turns, misses)
+    assert arrivals > 0
+    assert _exactly_late(arrivals, batch, turns) <= misses
+
+
+def test_little_more_would_be_too_much() -> None:
+    """For batches as they are used, a fortieth more than is admitted breaks the promise."""
+    for batch, turns in ((16, 3.0), (16, 5.0), (64, 2.5), (64, 3.0)):
+        assert _exactly_late(1.025 * most_arrivals(batch, turns, 1e-3), batch, turns) > 1e-3
+
+
+def _exactly_late(arrivals: float, batch: int, turns: float) -> float:
+    """The share of requests later than `turns`: what a batch leaves waiting by iterating Lindley's recursion on its
+    distribution, then every point of a busy turn at which a request may come, on a fine grid."""
+    coming = poisson.pmf(np.arange(int(arrivals + 12 * arrivals**0.5 + 30)), arrivals)
+    left = np.zeros(int(batch * 5 / max(0.02, 1 - arrivals / batch)) + 12 * batch)
+    left[0] = change = 1.0
+    while change > 1e-12:
+        waiting = np.pad(np.convolve(left, coming), (0, batch))
+        after = np.concatenate(([waiting[: batch + 1].sum()], waiting[batch + 1 : batch + left.size]))
+        change, left = float(np.abs(after - left).sum()), after
+    whole = math.floor(turns)
+    turning = 1 - (turns - whole)  # from here on one more batch answers in time
+    late = 0.0
+    for start, end, ahead in ((0.0, turning, batch * (whole - 1)), (turning, 1.0, batch * whole)):
+        moments = start + (end - start) * (np.arange(200) + 0.5) / 200
+        enough = poisson.sf(ahead - np.arange(left.size)[:, None] - 1, arrivals * moments[None, :])
+        late += (end - start) * float((left @ enough).mean())
+    busy = arrivals / (arrivals + left[0] * math.exp(-arrivals))
+    return float(busy * late)
+
+
 def test_derating_keeps_what_serves_and_never_raises() -> None:
     """A point too slow is left out, no point gains, a smaller batch measured slower slows the larger."""
     points = [Point(1, 1, 1, 100, 10), Point(1, 8, 1, 400, 20), Point(1, 64, 1, 600, 107), Point(2, 8, 2, 900, 18)]
@@ -110,7 +148,7 @@ def test_plans_cover_the_rate_at_what_their_points_admit(
 def test_a_hopeless_slo_is_told_one_that_would_do() -> None:
     """The refusal names the SLO at which the same service is planned."""
     table = ProfileTable("m", (Point(1, 1, 1, 100, 10),))
-    refused = plan([Service("a", "m", 1, 12)], {"m": table}, QUEUEING).unservable[0]
+    refused = plan([Service("a", "m", 1, 10.5)], {"m": table}, QUEUEING).unservable[0]
     assert refused.reason.value == "SLO_UNREACHABLE"
     assert refused.slo_that_would_do_ms is not None
     assert not plan([Service("a", "m", 0.1, refused.slo_that_would_do_ms * 1.05)], {"m": table}, QUEUEING).unservable
