@@ -30,7 +30,7 @@ class QueueClock:
         it is believed between 0 and 30 days, else no time counts, so that a wrong date ages no frame.
         """
         if reading.boot == self.reading.boot and reading.since_boot >= self.reading.since_boot:
-            return self.time + reading.since_boot - self.reading.since_boot
+            return self.time + (reading.since_boot - self.reading.since_boot)
         away = reading.wall - self.reading.wall
         return self.time + (away if 0 <= away <= LONGEST_AWAY_S else 0.0)
 
