@@ -15,10 +15,10 @@ from common.bundle_manifest import Part, Tensor
 from common.codec import LEVELS, CodecParams
 from common.digests import digest_of
 from slicer import graph, load, model, probe
-from slicer.calibrate import clips
+from slicer.calibrate import clips, exact
 from slicer.cut import CARRIED, Halves, split
 from slicer.examples import Shapes, blank
-from slicer.model import CutPoint, SlicerError
+from slicer.model import INPUT, CutPoint, SlicerError
 from slicer.run import Session
 from slicer.samples import Arrays
 
@@ -35,18 +35,19 @@ def make(
     method: str = "mse",
     shapes: Shapes | None = None,
 ) -> bytes:
-    """The bundle of `whole` cut at the index, tensor or id `at`, as bytes.
+    """The bundle of `whole` cut at the index, tensor or id `at`, or at its "input", as bytes.
 
     `level`: the codec level that devices start with. `samples`: inputs to calibrate clip ranges on by `method`;
     `shapes`: sizes of inputs that the model leaves open, where there are no samples. Raises SlicerError.
     """
     if level not in LEVELS:
         raise SlicerError(f'there is no level "{level}"; levels are {", ".join(LEVELS)}')
-    found = graph.find(graph.cut_points(load.with_shapes(whole, {})), at)
+    found = graph.input_cut(whole) if at == INPUT else graph.find(graph.cut_points(load.with_shapes(whole, {})), at)
     example = samples[0] if samples else blank(whole, shapes or {})
     found = replace(found, tensor=probe.known(whole, found.tensor, example))
     halves = split(whole, found)
     ranges = clips(activations(halves.head, samples), method) if samples else {}
+    ranges |= exact(found.tensor.dtype)
     contents = _contents(whole, halves)
     outputs = [probe.rank(whole, load.tensor(value), example) for value in whole.graph.output]
     return bundle.write(_manifest(whole, halves, found, outputs, name, level, ranges, contents), contents)

@@ -31,6 +31,15 @@ def clips(activations: Sequence[Floats], method: str = "mse") -> dict[int, Codec
     return {bits: CodecParams(axis, *METHODS[method](ordered, bits)) for bits in BITS}
 
 
+def exact(dtype: str) -> dict[int, CodecParams]:
+    """Clip ranges with which 8 bits keep every value of a type of one byte; none for other types."""
+    kind = np.dtype(dtype)
+    if kind.kind not in "iu" or kind.itemsize != 1:
+        return {}
+    ends = np.iinfo(kind)
+    return {8: CodecParams(None, np.array([ends.min], np.float32), np.array([ends.max], np.float32))}
+
+
 def _rows(activation: Floats, axis: int | None) -> Floats:
     if axis is None:
         return activation.reshape(1, -1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -15,8 +16,10 @@ from common.bundle import BundleError
 from common.codec import CodecError
 from slicer import load
 from slicer.model import SlicerError
+from slicer.pixels import Scaling
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+POSITIVE = click.FloatRange(0, min_open=True)
 NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -68,6 +71,41 @@ SHAPE = click.option(
     "--shape", "shapes", multiple=True, callback=_shapes, metavar="[NAME=]1x3x224x224",
     help="Sizes of an input that the model leaves open; once per input.",
 )  # fmt: skip
+
+
+def _numbers(_context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    try:
+        found = tuple(float(one) for one in value.split(",")) if value else None
+    except ValueError as error:
+        raise click.BadParameter(f'"{value}" is no number, nor several with commas between') from error
+    if found and not all(math.isfinite(one) for one in found):
+        raise click.BadParameter(f'"{value}" holds what is no finite number')
+    if found and parameter.name == "input_std" and 0 in found:
+        raise click.BadParameter("it divides and must not be 0")
+    return found
+
+
+def pixel_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Options that say how the input was made of pixels; the command gets `scaling`, None where none is given."""
+
+    @click.option("--input-scale", type=POSITIVE, help="The input is (pixels · scale - mean) / std: scale. Default 1.")
+    @click.option("--input-mean", callback=_numbers, metavar="M[,M,M]", help="Mean, one or one a channel. Default 0.")
+    @click.option("--input-std", callback=_numbers, metavar="S[,S,S]", help="Divisor, likewise. Default 1.")
+    @wraps(command)
+    def wrapped(
+        *args: Any,
+        input_scale: float | None,
+        input_mean: tuple[float, ...] | None,
+        input_std: tuple[float, ...] | None,
+        **kwargs: Any,
+    ) -> None:
+        said = (input_scale, input_mean, input_std) != (None, None, None)
+        scaling = Scaling(input_scale or 1.0, input_mean or (0.0,), input_std or (1.0,)) if said else None
+        command(*args, scaling=scaling, **kwargs)
+
+    return wrapped
+
+
 OUTPUT = click.option("-o", "--output", "form", type=click.Choice(["table", "json"]), default="table")
 
 

@@ -11,22 +11,14 @@ import click
 from common.codec import LEVELS
 from slicer import choose as chooser
 from slicer import load, rates, show_choice
-from slicer.cli import FILE, NEW_FILE, OUTPUT, SHAPE, named, one_line, write
+from slicer.cli import FILE, NEW_FILE, OUTPUT, POSITIVE, SHAPE, named, one_line, pixel_options, write
 from slicer.cost import Criteria, Energy, Goal, Link, rank
 from slicer.examples import examples
 from slicer.measure import Measurements, Setup, measure, read
 from slicer.measure.edges import LocalEdge, TritonEdge
-from slicer.measure.upload import GUESSED, Scaling
+from slicer.pixels import GUESSED, Scaling
 
-_POSITIVE = click.FloatRange(0, min_open=True)
 _BUDGET = click.FloatRange(0)
-
-
-def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
-    try:
-        return tuple(float(one) for one in value.split(",")) if value else None
-    except ValueError as error:
-        raise click.BadParameter(f'"{value}" is no number, nor several with commas between') from error
 
 
 @click.command("measure")
@@ -39,7 +31,7 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | 
     help="Threads of head and whole model, as the edge agent is told; 0: one a core.",
 )  # fmt: skip
 @click.option(
-    "--device-slowdown", type=_POSITIVE, default=1.0, show_default=True,
+    "--device-slowdown", type=POSITIVE, default=1.0, show_default=True,
     help="How many times slower the device is than this machine; multiplies all it does.",
 )  # fmt: skip
 @click.option(
@@ -51,9 +43,7 @@ def _numbers(_context: click.Context, _parameter: click.Parameter, value: str | 
 @click.option("--level", "levels", multiple=True, type=click.Choice(list(LEVELS)), metavar="LEVEL",
               help="A codec level to measure; once per level. Default: all.")  # fmt: skip
 @click.option("--repeats", type=click.IntRange(3), default=15, show_default=True, help="Runs of each thing timed.")
-@click.option("--input-scale", type=_POSITIVE, help="The input is (pixels · scale - mean) / std: its scale. Default 1.")
-@click.option("--input-mean", callback=_numbers, metavar="M[,M,M]", help="Its mean, one or one a channel. Default 0.")
-@click.option("--input-std", callback=_numbers, metavar="S[,S,S]", help="Its divisor. Default 1.")
+@pixel_options
 @SHAPE
 @one_line
 def measure_command(
@@ -69,9 +59,7 @@ def measure_command(
     most: int,
     levels: tuple[str, ...],
     repeats: int,
-    input_scale: float | None,
-    input_mean: tuple[float, ...] | None,
-    input_std: tuple[float, ...] | None,
+    scaling: Scaling | None,
     shapes: dict[str, tuple[int, ...]],
 ) -> None:
     """Time MODEL whole, its heads and tails as fused graphs, and every codec level between them.
@@ -83,9 +71,7 @@ def measure_command(
     whole = load.load(model)
     given = examples(whole, data, use, named(shapes, whole))
     edge = TritonEdge(edge_triton) if edge_triton else LocalEdge(edge_threads)
-    said = (input_scale, input_mean, input_std) != (None, None, None)
-    scaling = Scaling(input_scale or 1.0, input_mean or (0.0,), input_std or (1.0,)) if said else GUESSED
-    setup = Setup(edge, device_threads, device_slowdown, repeats, most, wanted, levels, scaling)
+    setup = Setup(edge, device_threads, device_slowdown, repeats, most, wanted, levels, scaling or GUESSED)
     found = measure(whole, model.stem, given, setup, lambda text: click.echo(text, err=True))
     write(target, found.to_json())
     click.echo(f"{target}: local run and {len(found.pieces)} places; {found.left_out} cuts left out (--most, --at)")
@@ -93,7 +79,7 @@ def measure_command(
 
 @click.command("choose")
 @click.argument("path", metavar="MEASUREMENTS", type=FILE)
-@click.option("--mbps", type=_POSITIVE, required=True, help="The link's bandwidth, Mbit/s.")
+@click.option("--mbps", type=POSITIVE, required=True, help="The link's bandwidth, Mbit/s.")
 @click.option("--rtt-ms", type=_BUDGET, required=True, help="Its round trip, ms.")
 @click.option("--loss", type=click.FloatRange(0, 1, max_open=True), default=0.0, help="Share of packets lost.")
 @click.option("--answer/--no-answer", "answered", default=True, help="Whether the result comes back to the device.")

@@ -9,7 +9,7 @@ import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from slicer import graph, load
-from slicer.model import CutPoint, SlicerError
+from slicer.model import INPUT, CutPoint, SlicerError
 
 CARRIED = "float32"
 EXACT = frozenset({CARRIED, "float16", "int8", "uint8", "int16", "uint16"})
@@ -43,6 +43,9 @@ def split(model: ModelProto, cut: CutPoint) -> Halves:
     if cut.tensor.dtype != CARRIED:
         value.name = _fresh(model, f"{name}_{CARRIED}")
         nodes.append(helper.make_node("Cast", [name], [value.name], to=TensorProto.FLOAT))
+    elif cut.id == INPUT:
+        value.name = _fresh(model, f"{name}_sent")  # an output may not be an input
+        nodes.append(helper.make_node("Identity", [name], [value.name]))
     return Halves(_part(model, nodes, load.inputs(model), [value]), _tail(model, cut, value))
 
 
@@ -61,7 +64,7 @@ def _tail(model: ModelProto, cut: CutPoint, given: ValueInfoProto) -> ModelProto
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(cut.tensor.dtype))
         return _part(model, [helper.make_node("Cast", [given.name], [name], to=kind), *nodes], [given], outputs)
     if name not in {output.name for output in outputs}:
-        return _part(model, nodes, [given], outputs)
+        return _part(model, nodes, [_between(name, cut)], outputs)
     # The tensor is also a result: an input may not be an output, so it comes in under another name.
     inner = _between(_fresh(model, f"{name}_in"), cut)
     passed = helper.make_node("Identity", [inner.name], [name])

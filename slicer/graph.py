@@ -34,6 +34,14 @@ def cut_points(model: ModelProto, seen: Mapping[str, Tensor] | None = None) -> l
     return found
 
 
+def input_cut(model: ModelProto) -> CutPoint:
+    """The cut at the only input, from which the device does nothing but send. Raises SlicerError."""
+    values = load.inputs(model)
+    if len(values) != 1:
+        raise SlicerError(f"the model has {len(values)} inputs and one tensor is sent: cut it at a tensor")
+    return CutPoint(-1, load.tensor(values[0]), "Input", 0, 0, None)
+
+
 def unknown(model: ModelProto) -> list[str]:
     """The tensors between its nodes whose sizes inference left open."""
     known = load.tensors(model)

@@ -12,11 +12,12 @@ from common.bundle import Bundle
 from common.codec import LEVELS
 from slicer import bundle, check, load, samples, show
 from slicer.calibrate import METHODS
-from slicer.cli import FILE, NEW_FILE, OUTPUT, SHAPE, named, one_line, write
+from slicer.cli import FILE, NEW_FILE, OUTPUT, SHAPE, named, one_line, pixel_options, write
 from slicer.commands import choose_command, measure_command
 from slicer.examples import examples
 from slicer.level_bytes import SHOWN, level_bytes
 from slicer.listing import listed
+from slicer.pixels import Scaling, from_pixels
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -60,13 +61,14 @@ def cuts(
 
 @main.command()
 @click.argument("model", type=FILE)
-@click.option("--at", required=True, metavar="TENSOR|INDEX", help="The cut, as `cuts` lists it.")
+@click.option("--at", required=True, metavar="TENSOR|INDEX", help="The cut, as `cuts` lists it, or input.")
 @click.option("-o", "--output", "target", required=True, type=NEW_FILE)
 @click.option("--calibrate", "data", type=FILE, help="Sample inputs, .npz or .npy, to take clip ranges from.")
 @click.option("--clip", "method", type=click.Choice(list(METHODS)), default="mse", show_default=True)
 @click.option("--samples", "most", type=click.IntRange(1), default=256, show_default=True, help="Use at most so many.")
 @click.option("--level", default="rans-4", show_default=True, help="Codec level that devices start with.")
 @click.option("--name", help="The model's name; else the file's.")
+@pixel_options
 @SHAPE
 @one_line
 def cut(
@@ -78,10 +80,18 @@ def cut(
     most: int,
     level: str,
     name: str | None,
+    scaling: Scaling | None,
     shapes: dict[str, tuple[int, ...]],
 ) -> None:
-    """Cut MODEL and write a bundle: manifest, head, tail, whole model."""
+    """Cut MODEL and write a bundle: manifest, head, tail, whole model.
+
+    At "input" the device does nothing but send: the bundle uploads what it is given. With --input-scale, -mean or -std
+    the model takes the bytes of an image, scaled by itself, and so do samples and devices: give the edge agent
+    images without scale, mean and std.
+    """
     whole = load.load(model)
+    if scaling:
+        whole = from_pixels(whole, scaling)
     found = list(samples.cycle(samples.read(data, whole), most)) if data else []
     sizes = named(shapes, whole)
     content = bundle.make(

@@ -8,6 +8,10 @@ Dim = int | str
 """A size in elements, or the name of one that is open ("" where it has no name)."""
 
 
+INPUT = "input"
+"""The cut before everything else: the device sends what it is given."""
+
+
 class SlicerError(Exception):
     """The model or the request cannot be sliced; the message is one sentence with the way out."""
 
@@ -35,8 +39,8 @@ class Tensor:
 class CutPoint:
     """A tensor that alone is live: everything before it is the head, everything after it the tail.
 
-    `index` counts the valid cuts from the input, `head_nodes` and `head_macs` what runs on the device: nodes, and
-    multiply-accumulates (None where a size is open), as `total_macs` does for the whole model.
+    `index` counts the valid cuts from 0; -1 is the input itself. `head_nodes` and `head_macs` count what runs on the
+    device: nodes, and multiply-accumulates (None where a size is open), as `total_macs` does for the whole model.
     """
 
     index: int
@@ -48,8 +52,8 @@ class CutPoint:
 
     @property
     def id(self) -> str:
-        """What names it within its model: index and tensor, such as "17:relu_3.tmp_0"."""
-        return f"{self.index}:{self.tensor.name}"
+        """What names it within its model: index and tensor, such as "17:relu_3.tmp_0", or "input"."""
+        return f"{self.index}:{self.tensor.name}" if self.index >= 0 else INPUT
 
     @property
     def raw_bytes(self) -> int | None:

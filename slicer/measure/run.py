@@ -21,8 +21,9 @@ from slicer.measure.first_block import first_block
 from slicer.measure.judge import Judge
 from slicer.measure.spread import NOTHING, timed
 from slicer.measure.subset import pick
-from slicer.measure.upload import GUESSED, Scaling, upload_costs
+from slicer.measure.upload import upload_costs
 from slicer.model import CutPoint
+from slicer.pixels import GUESSED, Scaling
 from slicer.run import Session
 from slicer.samples import Arrays
 

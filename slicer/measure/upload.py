@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,6 +14,7 @@ from protos.sliceplane.tail.v1 import tail_pb2
 from slicer.measure.document import Cost
 from slicer.measure.judge import Judge
 from slicer.measure.spread import timed
+from slicer.pixels import Scaling, along
 
 Pixels = npt.NDArray[np.uint8]
 Array = npt.NDArray[np.generic]
@@ -22,23 +22,6 @@ Form = tuple[str, Callable[[Pixels], bytes], Callable[[bytes], Pixels], bool]
 """Name, coding, its undoing, and whether nothing is lost."""
 
 QUALITIES = (("jpeg", 95), ("jpeg", 85), ("jpeg", 75), ("jpeg", 50), ("webp", 90), ("webp", 75))
-
-
-@dataclass(frozen=True, slots=True)
-class Scaling:
-    """How a model's input was made of pixels: (x · scale - mean) / std; mean and std hold one value, or one a channel.
-
-    `guessed`: nobody said so, each input's own range was spread over 0 to 255. Sizes are then about right, and answers
-    cannot be compared.
-    """
-
-    scale: float = 1.0
-    mean: tuple[float, ...] = (0.0,)
-    std: tuple[float, ...] = (1.0,)
-    guessed: bool = False
-
-
-GUESSED = Scaling(guessed=True)
 
 
 def upload_costs(
@@ -93,13 +76,6 @@ def _channels(value: Array) -> int | None:
     return next((axis for axis in (1, 3) if value.shape[axis] in (1, 3)), None)
 
 
-def _spread_out(values: Sequence[float], axis: int) -> npt.NDArray[np.float32]:
-    """One value a channel, to be applied to an image's batch."""
-    shape = [1, 1, 1, 1]
-    shape[axis] = len(values)
-    return np.asarray(values, np.float32).reshape(shape)
-
-
 def _pixels(value: Array, axis: int, scaling: Scaling) -> Pixels:
     """H×W×C of an input."""
     if value.dtype.kind == "f":
@@ -108,7 +84,7 @@ def _pixels(value: Array, axis: int, scaling: Scaling) -> Pixels:
             low = float(floats.min())
             floats = (floats - low) * (255 / ((float(floats.max()) - low) or 1.0))
         else:
-            floats = (floats * _spread_out(scaling.std, axis) + _spread_out(scaling.mean, axis)) / scaling.scale
+            floats = (floats * along(scaling.std, axis) + along(scaling.mean, axis)) / scaling.scale
         value = np.clip(np.rint(floats), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(np.moveaxis(value[0], axis - 1, -1), np.uint8)
 
@@ -118,7 +94,7 @@ def _input(pixels: Pixels, *, axis: int, scaling: Scaling, dtype: np.dtype[np.ge
     if dtype.kind != "f":
         return value
     floats = value.astype(np.float32) * np.float32(scaling.scale)
-    return (floats - _spread_out(scaling.mean, axis)) / _spread_out(scaling.std, axis)
+    return (floats - along(scaling.mean, axis)) / along(scaling.std, axis)
 
 
 def _raw(pixels: Pixels) -> bytes:

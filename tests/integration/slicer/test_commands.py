@@ -126,3 +126,16 @@ def test_models_of_old_and_static_kinds_are_cut() -> None:
         assert _run(f"cut {name}.onnx --at relu1 -o out.bundle --calibrate samples.npz").exit_code == 0
         assert _run("check out.bundle --samples samples.npz").exit_code == 0
     assert Bundle.open("out.bundle").cut_shape == (1, 4, 6, 6)
+
+
+def test_a_bundle_may_upload_the_bytes_of_an_image() -> None:
+    """At the input, with the way from pixels folded in, samples are pixels; what does not fit is refused in a line."""
+    np.savez("pixels.npz", x=np.random.default_rng(0).integers(0, 256, (3, 3, 8, 8), np.uint8))
+    made = _run("cut chain.onnx --at input --input-scale 0.01 --input-mean 1,2,3 --level packed-8 -o up.bundle")
+    assert made.exit_code == 0, made.output
+    report = json.loads(_run("check up.bundle --samples pixels.npz -o json").output)
+    assert report["split_error"] == 0
+    assert "the array float32" in _run("check up.bundle --samples samples.npz").output
+    refused = _run("cut chain.onnx --at input --input-mean 1,2 --level packed-8 -o up.bundle")
+    assert (refused.exit_code, len(refused.output.strip().splitlines())) == (2, 1)
+    assert _run("cut chain.onnx --at input --input-std 0 -o up.bundle").exit_code == 2

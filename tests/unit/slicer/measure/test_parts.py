@@ -13,8 +13,9 @@ from slicer.cost import Layer
 from slicer.measure.first_block import first_block
 from slicer.measure.spread import spread, timed
 from slicer.measure.subset import pick
-from slicer.measure.upload import GUESSED, Scaling, _input, _pixels, upload_costs
+from slicer.measure.upload import _input, _pixels, upload_costs
 from slicer.model import CutPoint, SlicerError, Tensor
+from slicer.pixels import GUESSED, Scaling
 from tests.unit.slicer import graphs
 from tests.unit.slicer.graphs import model, node
 
