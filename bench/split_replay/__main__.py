@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from bench.split_replay import activations, images, published
-from bench.split_replay.lite0 import SIDE, lite0
+from bench.split_replay.network import SIDE, network
 from bench.split_replay.networks import side_of
 from bench.split_replay.photos import photos
 from bench.split_replay.plot import draw
@@ -45,10 +45,11 @@ def main() -> None:
 
 def _measured(networks: dict[str, list[published.Block]]) -> Measured:
     print("activations and codec", file=sys.stderr)
-    places, codec = activations.measure(lite0(), photos(SIDE))
+    measured = network()
+    places, codec = activations.measure(measured, photos(SIDE))
     print("images", file=sys.stderr)
     sides = sorted({side_of(name) for name in networks})
-    return Measured(places, codec, {side: images.measure(photos(side)) for side in sides})
+    return Measured(measured.name, places, codec, {side: images.measure(photos(side)) for side in sides})
 
 
 def _replay(data: Path, measured: Measured, factor: float, out: Path) -> str:

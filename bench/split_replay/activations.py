@@ -9,10 +9,11 @@ from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
-from onnx import ModelProto
 
+from bench.split_replay.network import Network
 from bench.split_replay.photos import Pixels
 from common.codec import LEVELS, CodecParams, Level, Limits, decode, encode
+from slicer import load
 from slicer.calibrate import clips
 from slicer.listing import listed
 from slicer.model import CutPoint
@@ -47,14 +48,19 @@ def levels() -> list[Level]:
     return [level for level in LEVELS.values() if level.bits >= LEAST_BITS]
 
 
-def measure(model: ModelProto, pixels: Sequence[Pixels]) -> tuple[list[Place], CodecCost]:
+def measure(network: Network, pixels: Sequence[Pixels]) -> tuple[list[Place], CodecCost]:
     """Bits at each cut with a 4-D tensor, as it is and pooled 2×2, and times on its activations."""
-    by_share = {cut.head_macs: cut for cut in listed(model, {}) if _maps(cut)}  # of equal shares the last
+    by_share = {cut.head_macs: cut for cut in listed(network.model, {}) if _maps(cut)}  # of equal shares the last
     cuts = list(by_share.values())
-    taken = _activations(model, [cut.tensor.name for cut in cuts], pixels)
+    taken = _activations(network, [cut.tensor.name for cut in cuts], pixels)
     places = [_place(cut, taken[cut.tensor.name]) for cut in cuts]
-    rectified = next(values for values in taken.values() if min(one.min() for one in values) >= 0)
-    return places, _costs(rectified)
+    large = max(taken.values(), key=lambda values: values[0].size)
+    return places, _costs(next((one for one in taken.values() if _rectified(one)), large))
+
+
+def _rectified(values: Sequence[Floats]) -> bool:
+    """Whether nothing is below 0, as in most of the published networks' tensors."""
+    return min(float(one.min()) for one in values) >= 0
 
 
 def pooled(values: Floats) -> Floats:
@@ -70,14 +76,15 @@ def _maps(cut: CutPoint) -> bool:
     return bool(cut.head_macs) and len(shape) == 4 and isinstance(shape[2], int) and shape[2] > 1
 
 
-def _activations(model: ModelProto, names: Sequence[str], pixels: Sequence[Pixels]) -> dict[str, list[Floats]]:
-    session = Session(exposing(model, names), threads=1)
-    runs = [session({"image": _input(one)}) for one in pixels]
+def _activations(network: Network, names: Sequence[str], pixels: Sequence[Pixels]) -> dict[str, list[Floats]]:
+    session = Session(exposing(network.model, names), threads=1)
+    name = load.inputs(network.model)[0].name
+    runs = [session({name: _input(one, network)}) for one in pixels]
     return {name: [np.asarray(run[name], np.float32) for run in runs] for name in names}
 
 
-def _input(pixels: Pixels) -> Floats:
-    centred = (pixels.astype(np.float32) - np.float32(127)) / np.float32(128)
+def _input(pixels: Pixels, network: Network) -> Floats:
+    centred = (pixels.astype(np.float32) - np.array(network.mean, np.float32)) / np.array(network.std, np.float32)
     return np.ascontiguousarray(centred.transpose(2, 0, 1)[None])
 
 

@@ -48,13 +48,13 @@ Private:
 
 ## What was measured
 
-Activations of EfficientNet-Lite0 (ImageNet weights) for {len(NAMES)} photographs that scikit-image ships
-({", ".join(NAMES)}), clip ranges calibrated on the same photographs, headers counted. Bits per element:
+Activations of {measured.network} for {len(NAMES)} photographs that scikit-image
+ships ({", ".join(NAMES)}), clip ranges calibrated on the same photographs, headers counted. Bits per element:
 
 {_bits_table(measured)}
-A published cut takes the bits of the cut of Lite0 with the nearest share of the network's work before it: the published
-networks' own weights are not at hand. Lite0's blocks end in tensors without activation, which take more bits than the
-rectified ones that most of the published cuts have, DenseNet169's at layer 5 among them.
+A published cut takes the bits of the cut of this network with the nearest share of the work before it: the published
+networks' own weights are not at hand. Many of its cuts are at tensors without activation, which take more bits than
+rectified ones as most published cuts have, DenseNet169's at layer 5 among them.
 
 Ms on one core of this machine, medians:
 
@@ -123,8 +123,8 @@ def _said(one: Ranked) -> str:
 
 def _bits_table(measured: Measured) -> str:
     rows = []
-    for share in (0.0, 0.1, 0.25, 0.5, 0.75, 0.9):
-        place = place_at(measured.places, share)
+    nearest = [place_at(measured.places, share) for share in (0.0, 0.1, 0.25, 0.5, 0.75, 0.9)]
+    for place in {one.name: one for one in nearest}.values():
         for way, note in (("plain", ""), ("pooled", "pooled 2×2")):
             rows.append([f"{place.share:.0%}", note, *(f"{place.bits[way, level]:.2f}" for level in _SHOWN)])
     return table(["work before the cut", "", *_SHOWN], rows)

@@ -16,8 +16,9 @@ from slicer.cost import Block, Coded, Coding
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What this run measured. `images`: by side of the input, pixels."""
+    """What this run measured. `network`: whose activations; `images`: by side of the input, pixels."""
 
+    network: str
     places: Sequence[Place]
     codec: CodecCost
     images: Mapping[int, Sequence[ImageCost]]

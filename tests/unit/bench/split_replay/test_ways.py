@@ -17,7 +17,7 @@ PLACES = [
     Place(share, f"at {share}", {(way, name): bits for way in ("plain", "pooled") for name in NAMES})
     for share, bits in ((0.1, 1.0), (0.5, 2.0))
 ]
-MEASURED = Measured(PLACES, CodecCost(TIMES, TIMES), {224: [], 299: [], 331: []})
+MEASURED = Measured("a network", PLACES, CodecCost(TIMES, TIMES), {224: [], 299: [], 331: []})
 BLOCKS = [Block(1, 10, 1, 4_000_000, 1_000_000, down_ms=2, up_ms=0.5), Block(2, 90, 9, 4_000)]
 
 
