@@ -135,7 +135,9 @@ def _criteria(found: Measurements, options: dict[str, Any]) -> Criteria:
 
 def _notes(found: Measurements) -> list[str]:
     notes = [f"{found.model}: device {found.device_threads or 'all'} threads × {found.slowdown:g}, edge {found.edge}"]
-    if not found.real:
+    if found.samples:
+        notes.append(f"same answer: of {found.samples} samples ({found.inputs})")
+    else:
         notes.append("measured on noise: bytes are too many, and answers were not compared; measure with --samples")
     if found.left_out:
         notes.append(f"{found.left_out} valid cuts were not measured")

@@ -49,14 +49,14 @@ class Measurements:
     """Everything that was measured of a model.
 
     `layers`: the first output of each node in order, so that the n-th is on the device where `depth` is n or more.
-    `left_out`: valid cuts that were not measured. `slowdown` is contained in every time of the device. `real`: whether
-    the inputs were samples; bytes and agreement of noise say little.
+    `left_out`: valid cuts that were not measured. `slowdown` is contained in every time of the device. `samples`: how
+    many real inputs there were; 0: noise, whose bytes say little and whose answers nothing.
     """
 
     model: str
     digest: str
     inputs: str
-    real: bool
+    samples: int
     device_threads: int
     slowdown: float
     edge: str
@@ -85,7 +85,7 @@ def read(content: bytes, where: str) -> Measurements:
         )
     block = top.document.get("first_block")
     return Measurements(
-        top.text("model"), top.text("digest"), top.text("inputs"), bool(top.document.get("real")),
+        top.text("model"), top.text("digest"), top.text("inputs"), int(top.number("samples")),
         int(top.number("device_threads")), top.number("slowdown"), top.text("edge"),
         tuple(str(one) for one in top.items("layers")), None if block is None else _layer(top.sub("first_block")),
         _spread(top.sub("local")), top.number("answer_bytes"), tuple(map(_piece, top.subs("pieces"))),

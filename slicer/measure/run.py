@@ -62,8 +62,9 @@ def measure(whole: ModelProto, name: str, given: Examples, setup: Setup, tell: T
     local = timed(lambda run: session(given.inputs[run % len(given.inputs)]), setup.repeats).times(setup.slowdown)
     tell(f"local {local.median_ms:.2f} ms")
     pieces = _pieces(fixed, chosen, given, answers, setup, tell)
+    samples = len(given.inputs) if given.real else 0
     return Measurements(
-        name, digest_of(load.serialise(whole, "the model")), given.source, given.real, setup.threads, setup.slowdown,
+        name, digest_of(load.serialise(whole, "the model")), given.source, samples, setup.threads, setup.slowdown,
         setup.edge.name, tuple(node.output[0] for node in nodes), block, local,
         float(np.mean([sum(value.nbytes for value in one.values()) for one in answers])), tuple(pieces),
         len(cuts) - len(chosen),
