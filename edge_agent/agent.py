@@ -38,7 +38,8 @@ class Item:
 class Agent:
     """Runs one bundle at a time.
 
-    `level` "": the bundle's default; `threads` 0: as many as there are cores; `dial`: whether tails are used at all.
+    `level` "": from the bundle's default upwards, down to `min_level` where a deadline demands it; `threads` 0: as many
+    as there are cores; `dial`: whether tails are used at all.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Agent:
         fetch: Fetch,
         *,
         level: str,
+        min_level: str = "",
         threads: int,
         deadline_s: float,
         dial: bool = True,
@@ -57,7 +59,7 @@ class Agent:
         self.ready = asyncio.Event()
         self.trouble = "no bundle has been assigned yet"
         self._engine, self._store, self._fetch = engine, store, fetch
-        self._level, self._threads, self._deadline_s = level, threads, deadline_s
+        self._level, self._min_level, self._threads, self._deadline_s = level, min_level, threads, deadline_s
         self._dial = dial
         self._wanted: Assignment | None = None
         self._change = asyncio.Event()
@@ -137,12 +139,12 @@ class Agent:
 
     async def _switch(self, path: Path, target: str) -> None:
         """Makes the bundle ready beside the one that runs, then puts it in its place."""
-        fresh = await asyncio.to_thread(_prepared, path, self._level, self._threads)
+        fresh = await asyncio.to_thread(_prepared, path, self._level, self._threads, self._min_level)
         await fresh.connect(target if self._dial else "")
         old, self.serving = self.serving, fresh
         self._engine.forget()
         self.ready.set()
-        log.info("bundle runs", bundle=fresh.digest, level=fresh.encoder.level, target=target)
+        log.info("bundle runs", bundle=fresh.digest, level=fresh.pace.held, target=target)
         if old:
             task = asyncio.create_task(old.retire())
             self._retiring.add(task)
@@ -154,8 +156,8 @@ class Agent:
         return self.serving
 
 
-def _prepared(path: Path, level: str, threads: int) -> Serving:
+def _prepared(path: Path, level: str, threads: int, min_level: str) -> Serving:
     try:
-        return prepare(Bundle.open(path), level, threads)
+        return prepare(Bundle.open(path), level, threads, min_level)
     except BundleError as error:
         raise Internal(f"the bundle cannot be used: {error}") from error

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 
 from common.errors import SliceplaneError
 from edge_agent import wire
-from edge_agent.compute import NORMAL, Compute
+from edge_agent.compute import IDLE, NORMAL, Compute
 from edge_agent.encode import Encoded
 from edge_agent.model import Frame, Mode, Reason, Tensors, Timing
 from edge_agent.serving import Serving
 from edge_agent.session import REOPEN_S, Parcel, StreamBroken, TailSession
+from edge_agent.traffic import Transfer
 from protos.sliceplane.tail.v1 import tail_pb2
 
 LATE_S = 5.0
@@ -42,9 +43,12 @@ class Run:
     mode: Mode
     compute: Compute
     now: Callable[[], float]
+    keep: Callable[[asyncio.Task[None]], object]
     timing: Timing = field(default_factory=Timing)
     trial: bool = False
     given_up: bool = False
+    level: str = ""
+    sent_at: float = 0.0
     trouble: Reason | None = None
 
 
@@ -54,6 +58,7 @@ async def attempt(run: Run) -> Tensors:
     while True:
         session = await _open(run)
         parcel = Parcel(encoded.codec, encoded.shape, encoded.payload, run.frame.deadline_at, asyncio.Future())
+        run.sent_at = run.now()
         try:
             async with asyncio.timeout(run.frame.deadline_at - run.now() + LATE_S):
                 prediction = await session.send(parcel)
@@ -72,16 +77,32 @@ async def attempt(run: Run) -> Tensors:
 
 
 async def _encoded(run: Run) -> Encoded:
-    head, encoder, inputs = run.serving.head, run.serving.encoder, run.frame.inputs
+    head, pace, inputs = run.serving.head, run.serving.pace, run.frame.inputs
     activation, head_s = await run.compute.run(NORMAL, lambda: head(inputs))
     run.timing.head_ms = 1000 * head_s
+    pace.headed(head_s)
+    waiting = run.serving.session.waiting_bytes if run.serving.session else 0
+    run.level = pace.level(run.now(), run.frame.deadline_at, waiting)
+    encoder = run.serving.encoders[run.level]
     try:
         encoded = await run.compute.run(NORMAL, lambda: encoder(activation))
     except SliceplaneError as error:
         raise SplitError(Reason.SPLIT_FAILED, f"the activation cannot be encoded: {error.message}") from error
     run.timing.encode_ms = 1000 * encoded.took_s
     run.timing.activation_bytes = len(encoded.payload)
+    pace.encoded(run.level, len(encoded.payload), encoded.took_s)
+    if unknown := pace.unknown(run.now()):
+        run.keep(asyncio.create_task(_survey(run, unknown, activation)))
     return encoded
+
+
+async def _survey(run: Run, level: str, activation: Tensors) -> None:
+    """Behind all that waits for the device: what another level would have cost."""
+    try:
+        encoded = await run.compute.run(IDLE, lambda: run.serving.encoders[level](activation))
+    except SliceplaneError:  # the frames that use it will say so
+        return
+    run.serving.pace.encoded(level, len(encoded.payload), encoded.took_s)
 
 
 async def _open(run: Run) -> TailSession:
@@ -103,6 +124,9 @@ async def _open(run: Run) -> TailSession:
 def _outputs(run: Run, parcel: Parcel, prediction: tail_pb2.Prediction) -> Tensors:
     run.timing.tail_ms = 1000 * (run.now() - parcel.sent_at)
     run.timing.server_ms, run.timing.decode_ms = prediction.tail_ms, prediction.decode_ms
+    server_s = prediction.tail_ms / 1000
+    passed = Transfer(len(parcel.payload), parcel.sent_at, run.now(), server_s)
+    run.serving.pace.passed(run.level, passed, prediction.decode_ms / 1000)
     if prediction.error:
         raise SplitError(_REASONS.get(prediction.error, Reason.SPLIT_FAILED), prediction.error_message)
     try:

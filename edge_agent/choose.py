@@ -13,6 +13,8 @@ from edge_agent.model import Mode, Reason, Where
 
 MISSES = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
+LEAD = 0.1  # by how much one way must be faster to take the place of the other
+PROBE_S = 2.0  # between frames that try the link while the device is faster
 MARGIN, SLACK_S = 1.25, 0.02  # a local run takes now and then longer than it usually does, and must be begun
 
 
@@ -61,6 +63,10 @@ class Link:
     """What a frame takes by the split, from arrival to answer, seconds; None: not known yet."""
     local_s: float | None = None
     """What the whole model takes on the device, seconds; None: not known yet."""
+    local_first: bool = False
+    """Whether the device answers sooner, as `local_first` has it."""
+    probe_at: float = 0.0
+    """When a frame is next sent over the link although the device is faster, to see whether that still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +87,11 @@ def choose(mode: Mode, link: Link, now: float, deadline_at: float) -> Choice:
     if link.barred:
         return Choice(Where.LOCAL, link.barred)
     doubt = _doubt(link, now, deadline_at)
+    if doubt is None and link.local_first and now + reserve(link.local_s) <= deadline_at:
+        doubt = Reason.LOCAL_FASTER
     if doubt is None:
         return Choice(Where.SPLIT)
-    if now >= link.trust.trial_at:
+    if now >= (link.probe_at if doubt is Reason.LOCAL_FASTER else link.trust.trial_at):
         return Choice(Where.SPLIT, trial=True)
     return Choice(Where.LOCAL, doubt)
 
@@ -98,6 +106,13 @@ def _doubt(link: Link, now: float, deadline_at: float) -> Reason | None:
     # Where the device alone is too slow anyway there is nothing to hold back for.
     last = deadline_at - local if in_time_locally else deadline_at
     return Reason.DEADLINE if now + link.split_s > last else None
+
+
+def local_first(was: bool, split_s: float | None, local_s: float | None) -> bool:
+    """Whether the device answers sooner than the tail; it takes a tenth to change what `was` so."""
+    if split_s is None or local_s is None:
+        return False
+    return local_s < split_s * (1 + LEAD) if was else local_s * (1 + LEAD) < split_s
 
 
 def reserve(local_s: float | None) -> float:

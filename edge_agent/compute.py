@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
-URGENT, NORMAL = 0, 1
+URGENT, NORMAL, IDLE = 0, 1, 2
 T = TypeVar("T")
 Job = tuple[int, int, Callable[[], Any], "asyncio.Future[Any]"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from common import codec
 from common.bundle import Bundle
 from common.codec import CodecError, CodecParams, Level
 from common.errors import InvalidArgument, Violation
+from edge_agent.levels import Ladder
 from edge_agent.model import Tensors
 
 
@@ -50,12 +52,29 @@ class Encoder:
         return Encoded(head.codec, head.shape, payload, time.monotonic() - begun)
 
 
-def encoder_of(bundle: Bundle, level: str) -> Encoder:
-    """The encoder for a bundle at `level`, "" meaning the bundle's default. Raises InvalidArgument."""
-    manifest = bundle.manifest
-    name = level or manifest.default_level
-    if name not in manifest.levels or name not in codec.LEVELS:
-        offered = ", ".join(known for known in manifest.levels if known in codec.LEVELS)
-        raise InvalidArgument(Violation("level", f'the bundle does not offer "{name[:60]}"; it offers {offered}'))
-    quality = codec.LEVELS[name]
-    return Encoder(bundle.cut_id, manifest.cut.name, quality, bundle.codec_params(quality))
+def encoders_of(bundle: Bundle) -> dict[str, Encoder]:
+    """An encoder for each level that the bundle offers and this release knows, by name; what keeps most comes first."""
+    known = [codec.LEVELS[name] for name in bundle.manifest.levels if name in codec.LEVELS]
+    ordered = sorted(known, key=lambda level: -level.bits)
+    cut = bundle.manifest.cut.name
+    return {level.name: Encoder(bundle.cut_id, cut, level, bundle.codec_params(level)) for level in ordered}
+
+
+def ladder_of(bundle: Bundle, encoders: Mapping[str, Encoder], level: str, least: str) -> tuple[str, Ladder]:
+    """The level to begin with, and the levels to choose from.
+
+    A `level` that is named is held to; "" is the bundle's default, and all that keep as much as it may take its place.
+    `least`: the level down to which less may be kept where a deadline would else be missed; "": none below the default.
+    Raises InvalidArgument.
+    """
+    for field, name in (("level", level), ("min_level", least)):
+        if name and name not in encoders:
+            offered = ", ".join(encoders)
+            raise InvalidArgument(Violation(field, f'the bundle does not offer "{name[:60]}"; it offers {offered}'))
+    if level:
+        return level, Ladder((level,), 1, 1)
+    default = bundle.manifest.default_level
+    kept = [encoder.quality.bits for encoder in encoders.values()]
+    enough = sum(bits >= encoders[default].quality.bits for bits in kept)
+    down_to = sum(bits >= encoders[least].quality.bits for bits in kept) if least else 0
+    return default, Ladder(tuple(encoders), enough, max(enough, down_to))

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from common.errors import SliceplaneError
 from edge_agent.attempt import Run, SplitError, attempt
-from edge_agent.choose import Choice, Link, Trust, choose, smoothed
+from edge_agent.choose import PROBE_S, Choice, Link, Trust, choose, local_first, smoothed
 from edge_agent.compute import NORMAL, URGENT, Compute
 from edge_agent.guard import Guard
-from edge_agent.model import Answer, Frame, Mode, Reason, Tensors, Where
+from edge_agent.model import Answer, Frame, Goal, Mode, Reason, Tensors, Where
 from edge_agent.serving import Serving
 
 T = TypeVar("T")
@@ -21,8 +21,17 @@ T = TypeVar("T")
 class Engine:
     """Answers frames in `mode`. `now` is a monotonic clock, seconds."""
 
-    def __init__(self, mode: Mode, compute: Compute, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        mode: Mode,
+        compute: Compute,
+        now: Callable[[], float] = time.monotonic,
+        goal: Goal = Goal.OFFLOAD,
+    ) -> None:
         self._mode = mode
+        self._goal = goal
+        self._local_first = False
+        self._probe_at = 0.0
         self._compute = compute
         self._now = now
         self._trust = Trust()
@@ -31,7 +40,7 @@ class Engine:
 
     async def answer(self, frame: Frame, serving: Serving) -> Answer:
         """The one answer to `frame`, whatever happens."""
-        run = Run(frame, serving, self._mode, self._compute, self._now)
+        run = Run(frame, serving, self._mode, self._compute, self._now, self._keep)
         serving.enter()
         try:
             choice = choose(self._mode, self._link(serving), self._now(), frame.deadline_at)
@@ -53,7 +62,10 @@ class Engine:
 
     def _link(self, serving: Serving) -> Link:
         barred = serving.session.barred if serving.session else Reason.NO_ASSIGNMENT
-        return Link(barred, self._trust, serving.split_s, serving.local_s)
+        expected_s = serving.expected_s
+        faster = local_first(self._local_first, expected_s, serving.local_s)
+        self._local_first = self._goal is Goal.LATENCY and faster
+        return Link(barred, self._trust, expected_s, serving.local_s, self._local_first, self._probe_at)
 
     def _set_trust(self, trust: Trust) -> None:
         self._trust = trust
@@ -63,6 +75,7 @@ class Engine:
         run.trial = choice.trial
         if choice.trial:
             self._set_trust(self._trust.trying(self._now()))
+            self._probe_at = self._now() + PROBE_S
         task = self._keep(asyncio.create_task(attempt(run)))
         task.add_done_callback(lambda done: self._learn(run, done))
         try:
@@ -72,6 +85,8 @@ class Engine:
                 self._calibrate(run)
                 return self._done(run, Where.SPLIT, task.result())
             run.given_up = True
+            if run.sent_at:
+                run.serving.pace.stalled(run.level, self._now() - run.sent_at)
             return await self._instead(run, task)
         except asyncio.CancelledError:
             task.cancel()
@@ -113,7 +128,7 @@ class Engine:
             where,
             outputs,
             reason,
-            run.serving.encoder.level if where is Where.SPLIT else "",
+            run.level if where is Where.SPLIT else "",
             error,
             now > run.frame.deadline_at,
             run.serving.digest,

@@ -27,7 +27,7 @@ from edge_agent.inputs import preprocess
 from edge_agent.inputs.calls import SERVICE, EdgeService
 from edge_agent.inputs.folder import Folder
 from edge_agent.link import ControllerLink, Identity
-from edge_agent.model import Assignment, Mode, Where
+from edge_agent.model import Assignment, Goal, Mode, Where
 from edge_agent.ordered import in_order
 from edge_agent.results import Results, answered
 from edge_agent.settings import Settings, options
@@ -99,7 +99,7 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
 def _wired(settings: Settings) -> Process:
     compute = Compute()
     store = BundleStore(settings.state_dir / "bundles")
-    engine = Engine(Mode(settings.mode), compute)
+    engine = Engine(Mode(settings.mode), compute, goal=Goal(settings.goal))
     links: list[ControllerLink] = []
 
     async def fetch(digest: str, offset: int) -> AsyncIterator[bytes]:
@@ -113,6 +113,7 @@ def _wired(settings: Settings) -> Process:
         store,
         fetch,
         level=settings.level,
+        min_level=settings.min_level,
         threads=settings.threads,
         deadline_s=settings.deadline_ms / 1000,
         dial=settings.mode != Mode.LOCAL,
@@ -208,7 +209,7 @@ def _report(agent: Agent) -> edge_pb2.Report:
         frames_local=stats.counts[Where.LOCAL],
         frames_failed=stats.counts[Where.FAILED],
         bytes_sent=stats.bytes_sent,
-        level=serving.encoder.level if serving else "",
+        level=serving.pace.held if serving else "",
         latency_p50_ms=stats.percentile(0.50),
         latency_p95_ms=stats.percentile(0.95),
     )

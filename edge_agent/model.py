@@ -21,6 +21,13 @@ class Mode(StrEnum):
     LOCAL = "local"
 
 
+class Goal(StrEnum):
+    """What mode auto strives for, deadlines kept: the earliest answer, or little work for the device."""
+
+    LATENCY = "latency"
+    OFFLOAD = "offload"
+
+
 class Where(StrEnum):
     """Where a frame was answered."""
 
@@ -38,6 +45,7 @@ class Reason(StrEnum):
     DIGEST_MISMATCH = "DIGEST_MISMATCH"  # the tail serves another bundle
     STREAM_BROKEN = "STREAM_BROKEN"  # the stream broke under it, and again when it was sent once more
     SPLIT_FAILED = "SPLIT_FAILED"  # the codec or the tail's Triton refused this very frame
+    LOCAL_FASTER = "LOCAL_FASTER"  # the device answers sooner than the tail would
     LOCAL_MODE = "LOCAL_MODE"  # the agent was told to answer everything locally
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.bundle import Bundle
-from edge_agent.encode import Encoder, encoder_of
+from edge_agent.encode import Encoder, encoders_of, ladder_of
 from edge_agent.head import Runner
+from edge_agent.pace import Pace
 from edge_agent.session import TailSession
 
 
@@ -18,7 +20,8 @@ class Serving:
     digest: str
     head: Runner
     whole: Runner
-    encoder: Encoder
+    encoders: Mapping[str, Encoder]
+    pace: Pace
     session: TailSession | None = None
     local_s: float | None = None
     split_s: float | None = None
@@ -33,9 +36,18 @@ class Serving:
             return
         await self.disconnect()
         self.split_s = None
+        self.pace.forget()
         if target:
-            self.session = TailSession(target, self.digest, self.encoder.cut_id)
+            cut_id = next(iter(self.encoders.values())).cut_id
+            self.session = TailSession(target, self.digest, cut_id, self.pace.pinged)
             self._keeper = asyncio.create_task(self.session.run())
+
+    @property
+    def expected_s(self) -> float | None:
+        """What a frame that comes now is expected to take by the split, seconds; None: not known yet."""
+        waiting = self.session.waiting_bytes if self.session else 0
+        expected = self.pace.split_s(waiting)
+        return self.split_s if expected is None else expected
 
     async def disconnect(self) -> None:
         """Ends the stream; frames that wait for it hear StreamBroken."""
@@ -62,9 +74,10 @@ class Serving:
         await self.disconnect()
 
 
-def prepare(bundle: Bundle, level: str, threads: int) -> Serving:
+def prepare(bundle: Bundle, level: str, threads: int, min_level: str = "") -> Serving:
     """Loads and warms both models of `bundle`; blocks. Raises Internal or InvalidArgument."""
-    encoder = encoder_of(bundle, level)
+    encoders = encoders_of(bundle)
+    pace = Pace(*ladder_of(bundle, encoders, level, min_level))
     head, whole = Runner(bundle.head_bytes(), threads), Runner(bundle.model_bytes(), threads)
     head.warm_up()
-    return Serving(bundle.digest, head, whole, encoder, local_s=whole.warm_up())
+    return Serving(bundle.digest, head, whole, encoders, pace, local_s=whole.warm_up())

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from grpc import aio
+from grpc import StatusCode, aio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from common import backoff
 from common.errors import SliceplaneError, Unavailable
@@ -20,6 +23,7 @@ from protos.sliceplane.tail.v1 import tail_pb2, tail_pb2_grpc
 CONNECT_S = 5.0
 LASTED_S = 1.0
 FIRST_OPEN_S = 1.0
+PING_S = 1.0
 REOPEN_S = 0.5
 """How long frames wait for the next stream."""
 
@@ -58,8 +62,11 @@ class TailSession:
     the same, but None also for a moment at first, and after a stream ended: a tail that drains has a successor at once.
     """
 
-    def __init__(self, target: str, digest: str, cut_id: str) -> None:
+    def __init__(
+        self, target: str, digest: str, cut_id: str, pinged: Callable[[float], None] = lambda _seconds: None
+    ) -> None:
         self.target = target
+        self._pinged = pinged
         self.fault: Reason | None = Reason.TAIL_UNREACHABLE
         self.bytes_sent = 0
         self._digest, self._cut_id = digest, cut_id
@@ -69,6 +76,11 @@ class TailSession:
         self._reopening_until = time.monotonic() + FIRST_OPEN_S
         self._flying: dict[int, Parcel] = {}
         self._sequence = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of the frames that are sent or to be sent and not answered yet."""
+        return sum(len(one.payload) for one in (*self._flying.values(), *self._outbox) if not one.answer.done())
 
     @property
     def barred(self) -> Reason | None:
@@ -97,6 +109,7 @@ class TailSession:
     async def run(self) -> None:
         """Keeps a stream open: anew at once after one that lasted, else after a while, longer each time."""
         channel = aio_channel(self.target, max_message_bytes=MAX_MESSAGE_BYTES)
+        pinger = asyncio.create_task(self._ping(channel))
         try:
             pauses = backoff.delays(limit_s=2.0)
             while True:
@@ -107,8 +120,26 @@ class TailSession:
                 if not came_about or time.monotonic() - begun < LASTED_S:
                     await asyncio.sleep(next(pauses))
         finally:
+            pinger.cancel()
+            await asyncio.gather(pinger, return_exceptions=True)
             self._lose(Reason.TAIL_UNREACHABLE, "the session is closed")
             await channel.close()
+
+    async def _ping(self, channel: aio.Channel) -> None:
+        """Tells what an empty message takes there and back, while no frame is in its way."""
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        while True:
+            if self.fault is None and not self._flying and not self._outbox:
+                sent_at = time.monotonic()
+                try:
+                    await stub.Check(health_pb2.HealthCheckRequest(), timeout=CONNECT_S)
+                except aio.AioRpcError as error:
+                    if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
+                        await asyncio.sleep(PING_S)
+                        continue
+                if not self._flying and not self._outbox:
+                    self._pinged(time.monotonic() - sent_at)
+            await asyncio.sleep(PING_S)
 
     async def _once(self, call: Call) -> bool:
         """One stream from opening to its end; whether it came about."""

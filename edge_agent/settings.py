@@ -13,7 +13,7 @@ import click
 
 from common.errors import InvalidArgument, Violation
 from common.names import name_violation
-from edge_agent.model import Mode
+from edge_agent.model import Goal, Mode
 
 F = Callable[..., Any]
 
@@ -37,6 +37,8 @@ class Settings:
     deadline_ms: int
     window: int
     level: str
+    min_level: str
+    goal: str
     tail: str
     bundle: Path | None
     mode: str
@@ -102,7 +104,18 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
         "--deadline-ms", type=click.IntRange(1, 3_600_000), default=1000, help="Answer each frame within this."
     ),
     click.option("--window", type=click.IntRange(1, 4096), default=8, help="Frames under way at most."),
-    click.option("--level", default="", help='Codec level, such as "rans-4"; empty: the bundle\'s default.'),
+    click.option(
+        "--level",
+        default="",
+        help='Codec level to hold to, such as "rans-4"; empty: the fastest of those as good as the bundle\'s default.',
+    ),
+    click.option("--min-level", default="", help="Keep less, down to this level, where a deadline would be missed."),
+    click.option(
+        "--goal",
+        type=click.Choice([goal.value for goal in Goal]),
+        default=Goal.LATENCY.value,
+        help="Of mode auto: latency: locally too where that is faster; offload: split while deadlines hold.",
+    ),
     click.option("--tail", default="", help="Dial the tail at HOST:PORT instead of by xDS."),
     click.option(
         "--bundle",

@@ -145,7 +145,7 @@ def stop_tail(world: World) -> None:
         gateway = Gateway(world, plane.folder / "gateway")
         results, sent = gateway.folder / "flow.jsonl", 0
         (gateway.folder / "flow").mkdir(exist_ok=True)
-        plane.spawn("edge-flow", gateway.command("flow", results, "--deadline-ms=1500"))
+        plane.spawn("edge-flow", gateway.command("flow", results, "--goal=offload", "--deadline-ms=1500"))
 
         def feed(seconds: float) -> None:
             nonlocal sent

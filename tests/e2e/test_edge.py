@@ -41,7 +41,7 @@ def _edge(stage: Stage, name: str, *extra: str) -> tuple[Path, Path]:
     reach = [f"--controller=127.0.0.1:{ports['api']}", f"--xds-server=127.0.0.1:{ports['xds']}"]
     who = [f"--device={name}", f"--workload={TAIL}", f"--state-dir={home / 'state'}", "--listen="]
     paths = [f"--input-dir={frames}", f"--results={results}"]
-    stage.plane.spawn(name, [str(BIN / "sliceplane-edge-agent"), *reach, *who, *paths, *extra])
+    stage.plane.spawn(name, [str(BIN / "sliceplane-edge-agent"), *reach, "--goal=offload", *who, *paths, *extra])
     return frames, results
 
 

@@ -28,7 +28,8 @@ def settings(folder: Path, cut: Cut | None = None, **changes: Any) -> Settings:
     base = Settings(
         controller="127.0.0.1:1", xds_server="127.0.0.1:1", device="gateway", workload="net",
         state_dir=folder / "state", input_dir=folder / "in", results=str(folder / "results.jsonl"), outputs_dir=None,
-        resume=False, once=False, preprocess="", listen="", deadline_ms=2000, window=4, level="", tail="",
+        resume=False, once=False, preprocess="", listen="", deadline_ms=2000, window=4, level="", min_level="",
+        goal="offload", tail="",
         bundle=bundle, mode="auto", threads=1, metrics_listen="", log_level="info", log_format="json",
     )  # fmt: skip
     return replace(base, **changes)

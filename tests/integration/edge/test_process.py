@@ -43,7 +43,7 @@ async def test_follows_a_replan_by_xds(tmp_path: Path, small: Cut, tail: TailPro
     controller.assign(small.content, "xds:///net")
     process = await start(
         tmp_path, f"--controller=127.0.0.1:{controller.port}", f"--xds-server=127.0.0.1:{announcer.port}",
-        "--device=gateway", "--workload=net", "--deadline-ms=5000",
+        "--device=gateway", "--workload=net", "--deadline-ms=5000", "--goal=offload",
     )  # fmt: skip
     try:
         count = await _until_split(tmp_path)

@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.choose import MISSES, Choice, Link, Trust, choose, give_up_times, reserve
+from edge_agent.choose import MISSES, Choice, Link, Trust, choose, give_up_times, local_first, reserve
 from edge_agent.model import Mode, Reason, Where
 
 SECONDS = st.floats(0, 100, allow_nan=False)
@@ -107,3 +107,22 @@ def test_all_may_run_locally_one_after_the_other(spans: list[tuple[float, float]
 def test_unknown_local_time_waits_to_the_deadline() -> None:
     """Before the device's speed is known a wait lasts to its deadline."""
     assert give_up_times([(0.0, 1.0), (0.0, 2.0)], None, doubt=False) == [1.0, 2.0]
+
+
+def test_the_device_answers_where_it_is_faster() -> None:
+    """Local, but for a frame now and then that looks whether the link has become better; not past its deadline."""
+    slow = Link(None, Trust(), split_s=0.4, local_s=0.2, local_first=True, probe_at=5.0)
+    assert choose(Mode.AUTO, slow, 1.0, 3.0) == Choice(Where.LOCAL, Reason.LOCAL_FASTER)
+    assert choose(Mode.AUTO, slow, 5.0, 7.0) == Choice(Where.SPLIT, trial=True)
+    assert choose(Mode.SPLIT, slow, 1.0, 3.0) == Choice(Where.SPLIT)
+    assert choose(Mode.AUTO, slow, 1.0, 1.1).reason is not Reason.LOCAL_FASTER
+
+
+@given(st.floats(0.001, 10), st.floats(0.92, 1.08))
+def test_what_is_about_as_fast_does_not_take_over(local_s: float, ratio: float) -> None:
+    """Neither way takes the other's place for less than a tenth."""
+    for was in (False, True):
+        assert local_first(was, local_s * ratio, local_s) == was
+    assert local_first(False, local_s * 1.2, local_s)
+    assert not local_first(True, local_s * 0.8, local_s)
+    assert not local_first(True, None, local_s)
