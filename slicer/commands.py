@@ -97,7 +97,7 @@ def measure_command(
 @click.option("--joules-per-byte", type=_BUDGET, default=0.0, help="What its radio takes for a byte, J.")
 @click.option("--lossless", is_flag=True, help="Nothing may be lost between head and tail.")
 @click.option("--min-accuracy", type=float, help="Of --rates; without them, the share of samples answered the same.")
-@click.option("--rates", "table", type=FILE, help="A rate-accuracy table, JSON, as a trained bundle's manifest has it.")
+@click.option("--rates", "table", type=FILE, help="A trained bundle, or JSON with its rate-accuracy table.")
 @click.option("--top", type=click.IntRange(1), default=10, show_default=True, help="How many to show of either kind.")
 @OUTPUT
 @one_line

@@ -18,9 +18,10 @@ def macs(node: NodeProto, known: Mapping[str, Tensor], graph: GraphProto) -> int
     if count is None:
         return 0
     constants = {i.name: tuple(i.dims) for i in graph.initializer if i.name in node.input}
-    shapes = [_shape(name, known, constants) for name in (*node.input[:2], node.output[0])]
-    if len(shapes) < 3:
+    weights = 3 if node.op_type.startswith("QLinear") else 1  # scale and zero point stand between
+    if len(node.input) <= weights:
         return 0
+    shapes = [_shape(name, known, constants) for name in (node.input[0], node.input[weights], node.output[0])]
     left, right, out = shapes
     return None if left is None or right is None or out is None else count(node, left, right, out)
 
@@ -51,9 +52,21 @@ def _gemm(node: NodeProto, left: Shape, _right: Shape, out: Shape) -> int:
     return prod(out) * left[0 if transposed else 1]
 
 
+def _recurrent(node: NodeProto, data: Shape, weights: Shape, _out: Shape) -> int:
+    """Weights are (directions, gates · hidden, input); those of the state are (directions, gates · hidden, hidden)."""
+    hidden = weights[1] // _GATES[node.op_type]
+    return data[0] * data[1] * (prod(weights) + weights[0] * weights[1] * hidden)
+
+
+_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 _COUNTS: dict[str, Callable[[NodeProto, Shape, Shape, Shape], int]] = {
     "Conv": _conv,
+    "ConvInteger": _conv,
+    "QLinearConv": _conv,
     "ConvTranspose": _conv_transpose,
     "Gemm": _gemm,
     "MatMul": _matmul,
+    "MatMulInteger": _matmul,
+    "QLinearMatMul": _matmul,
+    **dict.fromkeys(_GATES, _recurrent),
 }

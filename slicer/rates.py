@@ -6,23 +6,25 @@ import json
 from pathlib import Path
 from typing import Any
 
+from common.bundle import Bundle, looks_like_bundle
 from slicer.choose import Rates
 from slicer.model import SlicerError
 
 
 def read(path: Path) -> Rates:
-    """The table in a JSON file: a list of objects with level, accuracy and perhaps cut, or "rates" with such a list.
+    """The table of a bundle, or in a JSON file: a list of objects with level, accuracy, perhaps cut, or "rates" of it.
 
-    Raises SlicerError, which names the entry that is wrong.
+    Raises SlicerError, which names the entry that is wrong, or BundleError.
     """
+    content = Bundle.open(path).manifest.to_json() if looks_like_bundle(path) else path.read_bytes()
     try:
-        document = json.loads(path.read_bytes())
+        document = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise SlicerError(f"{path}: no JSON") from error
     cut = _cut(document)
     rows = document.get("rates") if isinstance(document, dict) else document
     if not isinstance(rows, list):
-        raise SlicerError(f'{path}: rates: a list of {{"level": ..., "accuracy": ...}} is due')
+        raise SlicerError(f'{path}: no rates: a list of {{"level": ..., "accuracy": ...}} is due')
     return dict(_entry(path, index, row, cut) for index, row in enumerate(rows))
 
 

@@ -18,7 +18,7 @@ from slicer.model import CutPoint
 
 
 def cut_document(cut: CutPoint, coded: Mapping[str, float]) -> dict[str, Any]:
-    """A cut for programs; sizes in bytes and multiply-accumulates, null where they are open."""
+    """A cut for programs; sizes in bytes, multiply-accumulates and operations (two each), null where they are open."""
     return {
         "index": cut.index,
         "id": cut.id,
@@ -30,6 +30,7 @@ def cut_document(cut: CutPoint, coded: Mapping[str, float]) -> dict[str, Any]:
         "level_bytes": {level: round(size) for level, size in coded.items()},
         "head_nodes": cut.head_nodes,
         "head_macs": cut.head_macs,
+        "head_flops": None if cut.head_macs is None else 2 * cut.head_macs,
         "total_macs": cut.total_macs,
     }
 

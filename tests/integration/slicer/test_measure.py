@@ -127,7 +127,7 @@ def test_nothing_admissible_is_exit_code_1(measured: str) -> None:
         ("choose empty.json --mbps 5 --rtt-ms 1", "empty.json: format: a text is due"),
         ("choose broken.json --mbps 5 --rtt-ms 1", "broken.json: pieces[0]: device: median_ms: a number from 0 is due"),
         ("choose m.json --mbps 5 --rtt-ms 1 --keep-on-device foo", 'the model has no layer "foo"'),
-        ("choose m.json --mbps 5 --rtt-ms 1 --rates m.json", "m.json: rates: a list"),
+        ("choose m.json --mbps 5 --rtt-ms 1 --rates m.json", "m.json: no rates: a list"),
         ("choose m.json --mbps 0 --rtt-ms 1", "--mbps"),
         ("measure chain.onnx -o x.json --at nowhere", '"nowhere" is no valid cut'),
         ("measure chain.onnx -o x.json --most 0 --at 1", "at most 0 are measured"),
