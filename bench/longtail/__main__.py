@@ -24,7 +24,7 @@ BURSTS = (1.25, 1.0)  # the default; arrivals known to be Poisson
 
 
 def main() -> None:
-    """Plans every fleet; replays those of the first seed."""
+    """Plans and replays every fleet; those of further seeds only as planned, at the default burstiness."""
     chosen = _arguments()
     measured = read(chosen.data)
     fleets = []
@@ -32,7 +32,7 @@ def main() -> None:
         _say(f"planning seed {number}, peak / mean {burst:g}")
         services = drawn(measured, chosen.services, number, RATES)
         fleets.append(fleet(services, measured.tables, Options(burstiness=burst), number))
-    rows = [(one, run) for one in fleets if one.seed == 1 for run in _replays(one, chosen.minutes)]
+    rows = [(one, run) for one in fleets for run in _replays(one, chosen.minutes)]
     text = _text(chosen.services, chosen.minutes, fleets, rows)
     print(text)
     chosen.out.mkdir(parents=True, exist_ok=True)
@@ -51,10 +51,16 @@ def _arguments() -> argparse.Namespace:
 
 
 def _replays(one: Fleet, minutes: float) -> Iterator[Replayed]:
-    """Each order as planned, then at the load that the bound allows for."""
-    for load in (NOMINAL, Load(one.options.burstiness, LATENCY_MARGIN)):
+    """Each order as planned and in bursts, then at the load that the bound allows for."""
+    burst = one.options.burstiness
+    loads = [NOMINAL]
+    if burst > 1:
+        loads.append(Load(peak=burst))
+    if one.seed == 1:
+        loads.append(Load(burst, LATENCY_MARGIN))
+    for load in loads if one.seed == 1 or burst > 1 else ():
         for order in ORDERS:
-            _say(f"replaying seed {one.seed}, peak / mean {one.options.burstiness:g}: {order}, {load}")
+            _say(f"replaying seed {one.seed}, peak / mean {burst:g}: {order}, {load}")
             yield replayed(one, minutes, order, load)
 
 
@@ -79,10 +85,11 @@ service, as without sharing.
 
 ## Replay
 
-The shared segments, {minutes:g} simulated minutes of Poisson arrivals. "late" counts every request that took longer
+The shared segments, {minutes:g} simulated minutes of Poisson arrivals, and of Poisson arrivals whose intensity
+switches, tenant by tenant, between the peak and as much below the mean (5 s each on average). "late" counts every request that took longer
 than its SLO; the promise is a share late of at most {1 - promise:.0e}. "least executed first" is the order of Triton's
-rate limiter; "tightest SLO last" is the worst fixed order for the tenant with least time to spare. The second load is
-all that the bound allows for, at once and for ever.
+rate limiter; "tightest SLO last" is the worst fixed order for the tenant with least time to spare. Rate and latency
+times a factor are all that the bound allows for, at once and for ever.
 
 {replay_table(rows)}
 ![Share of requests beyond a share of the SLO](sharing.png)

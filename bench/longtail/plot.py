@@ -7,8 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.longtail.replay import NOMINAL
+from bench.longtail.replay import NOMINAL, Load
 from bench.longtail.runs import EDGES, Replayed
+
+
+_SAID = {"-": "", ":": ", in bursts", "--": ", at the bound's own load"}
 
 
 def draw(runs: Sequence[Replayed], miss: float, path: Path) -> None:
@@ -21,16 +24,19 @@ def draw(runs: Sequence[Replayed], miss: float, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7.5, 4.4), layout="constrained")
     for one in runs:
         beyond = 1 - np.cumsum(one.counts) / max(one.requests, 1)
-        stressed = one.load != NOMINAL
         shown = beyond > 0.5 / max(one.requests, 1)
-        label = one.order + (", at the bound's own load" if stressed else "")
-        axes.plot(EDGES[1:][shown], beyond[shown], linestyle="--" if stressed else "-", label=label)
+        label = one.order + _SAID[_style(one.load)]
+        axes.plot(EDGES[1:][shown], beyond[shown], linestyle=_style(one.load), label=label)
     axes.axvline(1, color="grey", linewidth=0.8)
     axes.axhline(miss, color="grey", linewidth=0.8)
     axes.annotate("promised", (0.01, miss * 1.2), color="grey")
     axes.set(yscale="log", xlabel="time from arrival to answer / SLO", ylabel="share of requests beyond", xlim=(0, 1.3))
-    axes.set_title("Shared segments, Poisson arrivals")
+    axes.set_title("Shared segments")
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def _style(load: Load) -> str:
+    return "-" if load == NOMINAL else ":" if load.peak > 1 else "--"

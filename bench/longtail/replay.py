@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bench.replay.arrivals import Bursty, poisson
 from controller.allocator.types import Tenant
 
 Array = npt.NDArray[np.float64]
@@ -40,13 +41,14 @@ class Load:
 
     rate: float = 1.0
     latency: float = 1.0
+    peak: float = 1.0  # over the mean, of each tenant's arrivals, in bursts of its own; 1: Poisson
 
 
 NOMINAL = Load()
 
 
 def replay(tenants: Sequence[Tenant], minutes: float, seed: int, order: Order, load: Load = NOMINAL) -> Array:
-    """Each request's time from arrival to answer over its SLO, shape (requests,); arrivals are Poisson."""
+    """Each request's time from arrival to answer over its SLO, shape (requests,)."""
     times, whose = _arrivals(tenants, minutes * 60_000, seed, load)
     latencies = [tenant.latency_ms * load.latency for tenant in tenants]
     queues: list[deque[float]] = [deque() for _ in tenants]
@@ -72,9 +74,10 @@ def replay(tenants: Sequence[Tenant], minutes: float, seed: int, order: Order, l
 
 def _arrivals(tenants: Sequence[Tenant], length_ms: float, seed: int, load: Load) -> tuple[list[float], list[int]]:
     """Times in ms, ascending, and the tenant of each."""
-    draw = np.random.default_rng(seed)
-    counts = draw.poisson([tenant.rate * load.rate * length_ms / 1000 for tenant in tenants])
-    times = draw.uniform(0, length_ms, counts.sum())
-    whose = np.repeat(np.arange(len(tenants)), counts)
+    draw, seconds = np.random.default_rng(seed), length_ms / 1000
+    arrivals = poisson if load.peak == 1 else Bursty(load.peak)
+    each = [arrivals(tenant.rate * load.rate, seconds, draw) * 1000 for tenant in tenants]
+    times = np.concatenate(each)
+    whose = np.repeat(np.arange(len(tenants)), [len(one) for one in each])
     order = np.argsort(times, kind="stable")
     return times[order].tolist(), whose[order].tolist()

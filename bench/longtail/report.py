@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.longtail.replay import NOMINAL
+from bench.longtail.replay import NOMINAL, Load
 from bench.longtail.runs import Fleet, Replayed
 
 
@@ -51,8 +51,16 @@ def replay_table(rows: Sequence[tuple[Fleet, Replayed]]) -> str:
     return "\n".join(head + [_replay(*row) for row in rows]) + "\n"
 
 
+def _load(load: Load) -> str:
+    if load == NOMINAL:
+        return "as planned"
+    if load.peak > 1:
+        return f"as planned, in bursts of {load.peak:g} × the mean"
+    return f"rate × {load.rate:g}, latency × {load.latency:g}"
+
+
 def _replay(one: Fleet, run: Replayed) -> str:
-    load = "as planned" if run.load == NOMINAL else f"rate × {run.load.rate:g}, latency × {run.load.latency:g}"
+    load = _load(run.load)
     share = f"{run.late / max(run.requests, 1):.2e}"
     cells = (str(one.seed), f"{one.options.burstiness:g}", run.order, load, f"{run.requests:,}", f"{run.late:,}")
     return f"| {' | '.join(cells)} | {share} | {run.worst:.2f} |"

@@ -36,3 +36,9 @@ def test_the_same_work_is_done_in_any_order() -> None:
 def test_an_overload_is_late() -> None:
     """At twelve times the rate the queue grows without bound."""
     assert (replay(PAIR, 1, 7, ORDERS["FIFO"], Load(rate=12.0)) > 1).mean() > 0.9
+
+
+def test_bursts_keep_the_mean_rate() -> None:
+    """Half the time a quarter above it, half as much below."""
+    found = replay(PAIR, 60, 7, ORDERS["FIFO"], Load(peak=1.25))
+    assert len(found) == pytest.approx(60 * 60 * 200, rel=0.02)
