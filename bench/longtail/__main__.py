@@ -85,8 +85,8 @@ service, as without sharing.
 
 ## Replay
 
-The shared segments, {minutes:g} simulated minutes of Poisson arrivals, and of Poisson arrivals whose intensity
-switches, tenant by tenant, between the peak and as much below the mean (5 s each on average). "late" counts every request that took longer
+The shared segments, {minutes:g} simulated minutes of Poisson arrivals, and of such whose intensity switches, tenant by
+tenant, between the peak and as much below the mean (5 s each on average). "late" counts every request that took longer
 than its SLO; the promise is a share late of at most {1 - promise:.0e}. "least executed first" is the order of Triton's
 rate limiter; "tightest SLO last" is the worst fixed order for the tenant with least time to spare. Rate and latency
 times a factor are all that the bound allows for, at once and for ever.

@@ -10,7 +10,6 @@ import numpy as np
 from bench.longtail.replay import NOMINAL, Load
 from bench.longtail.runs import EDGES, Replayed
 
-
 _SAID = {"-": "", ":": ", in bursts", "--": ", at the bound's own load"}
 
 
