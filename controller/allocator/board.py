@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from common.mig import Geometry, Profile
+from common.mig import Geometry, Profile, gpcs_of
 from controller.allocator.stability_types import Gpu, Position
 from controller.allocator.types import Segment
 
@@ -17,7 +17,7 @@ class Shapes:
 
     def __init__(self, geometry: Geometry) -> None:
         self.slots = geometry.slots
-        self._profiles: dict[int, Profile] = {profile.gpcs: profile for profile in geometry.defaults}
+        self._profiles: dict[int, Profile] = {size: geometry.default(size) for size in geometry.sizes}
         self._starts = {
             size: tuple((start, profile.mask(start)) for start in profile.starts)
             for size, profile in self._profiles.items()
@@ -41,7 +41,7 @@ class Shapes:
         """How much can still be started beside what is taken: GPCs summed over all open starts."""
         if taken not in self._choice_left:
             self._choice_left[taken] = sum(
-                size for size, pairs in self._starts.items() for _, mask in pairs if not mask & taken
+                gpcs_of(size) for size, pairs in self._starts.items() for _, mask in pairs if not mask & taken
             )
         return self._choice_left[taken]
 

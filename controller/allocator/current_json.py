@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Any
 
+from common.mig import A100_80GB, Geometry
 from controller.allocator.stability_types import Running
 from controller.allocator.types import Segment, Tenant
 
@@ -16,12 +17,17 @@ class CurrentError(ValueError):
 
 
 def running_from_json(
-    text: str, gpu_ids: Sequence[str] | None = None, revisions: Mapping[str, str] | None = None
+    text: str,
+    gpu_ids: Sequence[str] | None = None,
+    revisions: Mapping[str, str] | None = None,
+    geometry: Geometry = A100_80GB,
 ) -> tuple[Running, ...]:
     """The segments as running, at the figures that the JSON has; ids are `s0`, `s1`, ...
 
     A GPU that is a number is the one at that place of `gpu_ids`, or its number as text where there is none: such a
-    GPU is lost. `revisions` are those of the services that run, "" if not said. Raises CurrentError naming the field.
+    GPU is lost. `revisions` are those of the services that run, "" if not said, joined as
+    sharing joins them. A `profile` that the geometry has as a wide one makes the segment wide. Raises CurrentError
+    naming the field.
     """
     try:
         document = json.loads(text)
@@ -35,7 +41,7 @@ def running_from_json(
     for number, one in enumerate(segments):
         fields = _Fields(f"segments[{number}]", one)
         gpu = _gpu(fields, gpu_ids)
-        segment = _segment(fields, revisions or {})
+        segment = _segment(fields, revisions or {}, geometry)
         pinned = fields.pinned()
         found.append(Running(f"s{number}", gpu, fields.whole("start", least=0), segment, pinned=pinned))
     return tuple(found)
@@ -77,6 +83,10 @@ class _Fields:
             raise CurrentError(f"{self.path}.{name}: must be a name, got {_shown(value)}")
         return value
 
+    def has(self, name: str) -> bool:
+        """Whether the field is there."""
+        return name in self._value
+
     def pinned(self) -> bool:
         """Whether it says `pinned: true`; plans say nothing of it."""
         value = self._value.get("pinned", False)
@@ -110,19 +120,29 @@ def _gpu(fields: _Fields, gpu_ids: Sequence[str] | None) -> str:
     return gpu_ids[number] if gpu_ids is not None and number < len(gpu_ids) else str(number)
 
 
-def _segment(fields: _Fields, revisions: Mapping[str, str]) -> Segment:
+def _segment(fields: _Fields, revisions: Mapping[str, str], geometry: Geometry) -> Segment:
     tenants = fields.tenants()
     service = _workload(fields, tenants)
     return Segment(
         service=service,
-        size=fields.whole("gpcs", least=1),
+        size=_size(fields, geometry),
         batch=fields.whole("batch", least=1),
         processes=fields.whole("processes", least=1),
         throughput=fields.figure("throughput"),
         latency_ms=fields.figure("latency_ms"),
-        revision=revisions.get(service, ""),
+        revision="+".join(revisions.get(name, "") for name in [one.service for one in tenants] or [service]),
         tenants=tenants,
     )
+
+
+def _size(fields: _Fields, geometry: Geometry) -> int:
+    """What planners call the instance by: its GPCs, unless its profile is a wide one."""
+    gpcs = fields.whole("gpcs", least=1)
+    wide = {profile.name: profile for profile in geometry.profiles if profile.wide}
+    profile = wide.get(fields.text("profile")) if fields.has("profile") else None
+    if profile and profile.gpcs != gpcs:
+        raise CurrentError(f"{fields.path}.gpcs: must be those of the profile, {profile.gpcs}, got {gpcs}")
+    return profile.size if profile else gpcs
 
 
 def _workload(fields: _Fields, tenants: Sequence[Tenant]) -> str:

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from common.mig import gpcs_of
 from controller.allocator.board import Shapes
 from controller.allocator.stability_types import Gpu, Position, Running, SegmentKey, key_of
 from controller.allocator.types import Segment
@@ -36,7 +37,7 @@ def _keep_first(live: Sequence[Running], gpus: Mapping[str, Gpu]) -> list[Runnin
     known = [running for running in live if running.gpu in gpus]
     load = Counter[str]()
     for running in known:
-        load[running.gpu] += running.segment.size
+        load[running.gpu] += gpcs_of(running.segment.size)
     order = {gpu: index for index, gpu in enumerate(gpus)}
     return sorted(known, key=lambda r: (not r.pinned, gpus[r.gpu].cordoned, -load[r.gpu], order[r.gpu], r.start, r.id))
 

@@ -10,6 +10,7 @@ is said.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from common.mig import gpcs_of
 from controller.allocator.board import BREAK, WAIT, Board, Passing, Shapes, passing_cost, shapes_of
 from controller.allocator.from_map import positions_from_map
 from controller.allocator.matching import match
@@ -143,7 +144,7 @@ def _fill_all(
 
 def _could_fit(task: _Task) -> bool:
     """Whether the GPUs have GPCs enough for all that is wanted."""
-    wanted = sum(segment.size for segment in task.wanted)
+    wanted = sum(gpcs_of(segment.size) for segment in task.wanted)
     return wanted <= sum(gpu.geometry.compute_slices for gpu in task.gpus.values())
 
 
@@ -152,7 +153,7 @@ def _loosened(task: _Task, pinned: Sequence[Position]) -> Iterator[frozenset[str
     held: dict[str, int] = {}
     for position in pinned:
         if not task.gpus[position.gpu].cordoned:
-            held[position.gpu] = held.get(position.gpu, 0) + position.segment.size
+            held[position.gpu] = held.get(position.gpu, 0) + gpcs_of(position.segment.size)
     emptiest_first = sorted(held, key=held.__getitem__)
     count = 1
     while count < 2 * len(emptiest_first):

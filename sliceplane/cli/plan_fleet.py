@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from common.mig import A100_80GB, Geometry
-from controller.allocator import Gpu, ProfileTable, Running, Segment, Service
+from controller.allocator import Gpu, Running, Service
+from controller.allocator.current_json import CurrentError, running_from_json
 from controller.allocator.explain import Outline, read_outline
 from sliceplane.cli.profile_files import text_of
 from sliceplane.cli.session import bad_input
@@ -25,9 +26,9 @@ def fleet_of(path: Path) -> list[Gpu]:
     return [Gpu(str(number), group.geometry, group.cordoned, group.host) for number, group in enumerate(every)]
 
 
-def endless_fleet(outline: Outline, wanted: int) -> list[Gpu]:
+def endless_fleet(current: Sequence[Running], wanted: int) -> list[Gpu]:
     """As many A100-80GB as what runs is on, and as the plan may take beside it."""
-    known = [one.gpu for one in outline.segments if isinstance(one.gpu, int)]
+    known = [int(one.gpu) for one in current if one.gpu.isdigit()]
     return [Gpu(str(number), A100_80GB) for number in range(max(known, default=-1) + 1 + wanted)]
 
 
@@ -36,28 +37,18 @@ def geometry_for(gpus: Sequence[Gpu]) -> Geometry:
     return gpus[0].geometry
 
 
+def running_of(path: Path, services: Sequence[Service], geometry: Geometry) -> list[Running]:
+    """What a former plan has running, on GPUs of the geometry; exit 2 where the file is none."""
+    revisions = {service.name: service.revision for service in services}
+    try:
+        return list(running_from_json(text_of(path), revisions=revisions, geometry=geometry))
+    except CurrentError as error:
+        raise bad_input(f"{path}: {error}") from error
+
+
 def outline_of(path: Path) -> Outline:
     """What a former plan says; exit 2 where the file is none."""
     try:
         return read_outline(str(path), text_of(path))
     except ValueError as error:
         raise bad_input(str(error)) from error
-
-
-def running_of(
-    path: Path, outline: Outline, services: Sequence[Service], profiles: Mapping[str, ProfileTable]
-) -> list[Running]:
-    """What runs, at today's figures of the profiles; exit 2 for shared segments, which are not re-planned yet."""
-    by_name = {service.name: service for service in services}
-    found = []
-    for number, one in enumerate(outline.segments):
-        if one.shape.shared_with:
-            raise bad_input(f"{path}: has shared segments: plan with --share-segments and without --current instead")
-        service = by_name.get(one.workload)
-        at = (one.shape.size, one.shape.batch, one.shape.processes)
-        table = profiles.get(service.model) if service else None
-        point = next((p for p in table.points if (p.size, p.batch, p.processes) == at), None) if table else None
-        throughput, latency = (point.throughput, point.latency_ms) if point else (0.0, 0.0)
-        segment = Segment(one.workload, *at, throughput, latency, service.revision if service else "")
-        found.append(Running(f"s{number}", str(one.gpu), one.start, segment))
-    return found

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from common.mig import gpcs_of
 from controller.allocator.moves import Replanned, Step
 from sliceplane.cli.tables import Column, show_table, tenths
 
@@ -15,7 +16,7 @@ MOVES: tuple[Column[Step], ...] = (
     Column("GPU", lambda one: one.gpu, right=True),
     Column("START", lambda one: str(one.start), right=True),
     Column("WORKLOAD", lambda one: one.segment.service),
-    Column("SIZE", lambda one: f"{one.segment.size}g"),
+    Column("PROFILE", lambda one: one.profile),
     Column("SHORT ITEMS/S", lambda one: tenths(one.short) if one.short else "", right=True),
     Column("WHY", lambda one: one.why),
 )
@@ -42,7 +43,8 @@ def moves_to_json(made: Replanned) -> dict[str, Any]:
                 "gpu": int(one.gpu),
                 "start": one.start,
                 "workload": one.segment.service,
-                "gpcs": one.segment.size,
+                "profile": one.profile,
+                "gpcs": gpcs_of(one.segment.size),
                 "batch": one.segment.batch,
                 "processes": one.segment.processes,
                 "short": one.short,

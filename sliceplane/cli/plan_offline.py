@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from common.mig import gpcs_of
 from controller.allocator import Plan, Service, plan_to_json
 from controller.allocator.explain import explain, explanation_lines, explanation_to_json
 from sliceplane.cli import maps
@@ -53,17 +52,9 @@ def _document(made: Made, services: Sequence[Service], tables: Tables, how: How)
     document = plan_to_json(made.plan, made.elapsed_ms)
     if made.moves:
         document |= moves_to_json(made.moves)
-    if how.explain and _explained(made.plan):
+    if how.explain:
         document["explanation"] = explanation_to_json(explain(made.plan, services, tables, made.options))
     return document
-
-
-def _explained(plan: Plan) -> bool:
-    """Whether reasons can be given; where wide 1g instances are used they cannot be yet, which is said."""
-    if all(gpcs_of(one.segment.size) == one.segment.size for one in plan.placed):
-        return True
-    click.echo("--explain: cannot explain plans with 1g instances of double memory yet", err=True)
-    return False
 
 
 def _draw(made: Plan, path: Path) -> None:
@@ -105,7 +96,7 @@ def _show_table(made: Made, services: Sequence[Service], tables: Tables, how: Ho
     if made.moves:
         click.echo()
         show_moves(made.moves)
-    if how.explain and _explained(plan):
+    if how.explain:
         click.echo()
         for line in explanation_lines(explain(plan, services, tables, made.options)):
             click.echo(line)

@@ -28,6 +28,10 @@ def show_unequal(
     for flag in ("share_segments", "current", "explain", "plot"):
         if getattr(how, flag):
             raise bad_input(f"--{flag.replace('_', '-')} plans on one product at a time: give --gpus of one product")
+    spread = [service.name for service in services if service.min_hosts > 1]
+    if spread:
+        what = "plans over several products do not spread over hosts: give --gpus of one product to keep to it"
+        click.echo(f"replicas.min_hosts of {', '.join(spread)}: {what}", err=True)
     tables = {product: usable(found, how.suspect_rows) for product, found in tables_by_product(profiles).items()}
     began = time.perf_counter()
     made = plan_unequal(services, tables, stocks, how.options, planner_of(how))

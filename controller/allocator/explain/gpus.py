@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from common.mig import Geometry
+from common.mig import Geometry, gpcs_of
 from controller.allocator.explain.room import room
 from controller.allocator.explain.types import GpuNote
 from controller.allocator.types import Placed, Plan, Service
@@ -51,9 +51,9 @@ def _note(gpu: int, placed: list[Placed], geometry: Geometry, use: Mapping[str, 
     taken = 0
     for one in ordered:
         taken |= geometry.default(one.segment.size).mask(one.start)
-    gpcs = sum(one.segment.size for one in ordered)
+    gpcs = sum(gpcs_of(one.segment.size) for one in ordered)
     left = room(geometry, taken, gpcs)
-    busy = sum(one.segment.size * _busy(one, use) for one in ordered)
+    busy = sum(gpcs_of(one.segment.size) * _busy(one, use) for one in ordered)
     return GpuNote(
         gpu=gpu,
         layout=tuple(one.segment.size for one in ordered),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.mig import gpcs_of
 from controller.allocator.types import Placed, Plan
 
 GpuName = int | str
@@ -55,9 +56,9 @@ def outline(plan: Plan) -> Outline:
 def _placed(one: Placed) -> list[Stands]:
     its = one.segment
     if not its.tenants:
-        return [Stands(its.service, one.gpu, one.start, Shape(its.size, its.batch, its.processes))]
+        return [Stands(its.service, one.gpu, one.start, Shape(gpcs_of(its.size), its.batch, its.processes))]
     batches = {tenant.service: tenant.batch for tenant in its.tenants}
-    return _shared(batches, one.gpu, one.start, its.size, its.processes)
+    return _shared(batches, one.gpu, one.start, gpcs_of(its.size), its.processes)
 
 
 def _shared(batches: Mapping[str, int], gpu: GpuName, start: int, size: int, processes: int) -> list[Stands]:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
+from common.mig import gpcs_of
 from controller.allocator.explain.types import BetterPoint, Points, SizeChoice
 from controller.allocator.optimal_triplet_decision import Triplets, allowed_points, fast_points
 from controller.allocator.types import HALF, Options, Point, ProfileTable, Service
@@ -42,7 +43,7 @@ def choices(service: Service, triplets: Triplets, used: Mapping[int, int]) -> tu
     found = []
     for size, point in triplets.best.items():
         segments = math.ceil(Fraction(service.rate) / Fraction(point.throughput))
-        found.append(SizeChoice(point, segments, segments * size, used.get(size, 0)))
+        found.append(SizeChoice(point, segments, segments * gpcs_of(size), used.get(size, 0)))
     return tuple(sorted(found, key=lambda one: (-one.per_gpc, one.point.size)))
 
 
@@ -61,7 +62,7 @@ def better_point(service: Service, table: ProfileTable, optimal: Point, options:
 
 
 def _beating(points: Sequence[Point], optimal: Point) -> list[Point]:
-    return [one for one in points if one.throughput / one.size > optimal.throughput / optimal.size]
+    return [one for one in points if one.throughput / gpcs_of(one.size) > optimal.throughput / gpcs_of(optimal.size)]
 
 
 def _slo_above(latency_ms: float, share: float) -> float:

@@ -29,7 +29,7 @@ def room(geometry: Geometry, taken: int, gpcs: int) -> Room:
         free_slots=free_slots,
         stranded_gpcs=free_gpcs - most_gpcs,
         stranded_slots=free_slots - most_slots,
-        largest=max((size for size, _ in _additions(geometry, taken, free_gpcs)), default=0),
+        largest=max((gpcs for gpcs, _ in _additions(geometry, taken, free_gpcs)), default=0),
     )
 
 

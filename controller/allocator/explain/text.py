@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from common.mig import gpcs_of
 from controller.allocator.explain.types import (
     BetterPoint,
     Explanation,
@@ -29,7 +30,7 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
 def _workload(note: WorkloadNote) -> Iterator[str]:
     yield f"{note.name}: {note.model}, {note.rate:g} items/s within {note.slo_ms:g} ms"
     yield f"  points   {_points(note.points)}{_limit(note)}"
-    yield f"  optimal  {_point(note.optimal)}: {note.optimal.throughput / note.optimal.size:.1f} items/s per GPC"
+    yield f"  optimal  {_point(note.optimal)}: {_per_gpc(note.optimal):.1f} items/s per GPC"
     for choice in note.choices:
         yield f"    {_choice(choice)}"
     if note.better:
@@ -42,8 +43,12 @@ def _workload(note: WorkloadNote) -> Iterator[str]:
 
 
 def _better(better: BetterPoint, optimal: Point) -> str:
-    gain = better.point.throughput / better.point.size / (optimal.throughput / optimal.size) - 1
+    gain = _per_gpc(better.point) / _per_gpc(optimal) - 1
     return f"slo_ms {better.slo_ms:g} would admit {_point(better.point)}, {gain:+.1%} per GPC"
+
+
+def _per_gpc(point: Point) -> float:
+    return point.throughput / gpcs_of(point.size)
 
 
 def _points(points: Points) -> str:
@@ -66,13 +71,12 @@ def _limit(note: WorkloadNote) -> str:
 
 def _point(point: Point) -> str:
     processes = "1 process" if point.processes == 1 else f"{point.processes} processes"
-    return (
-        f"{point.size}g, batch {point.batch}, {processes}, {point.throughput:.1f} items/s in {point.latency_ms:.1f} ms"
-    )
+    speed = f"{point.throughput:.1f} items/s in {point.latency_ms:.1f} ms"
+    return f"{_size(point.size)}, batch {point.batch}, {processes}, {speed}"
 
 
 def _choice(choice: SizeChoice) -> str:
-    alone = f"{choice.segments} × {choice.point.size}g = {choice.gpcs} GPCs alone"
+    alone = f"{choice.segments} × {_size(choice.point.size)} = {choice.gpcs} GPCs alone"
     used = f", {choice.used} in the plan" if choice.used else ""
     return f"{_point(choice.point)}; {choice.per_gpc:.1f} per GPC; {alone}{used}"
 
@@ -81,10 +85,15 @@ def _segments(note: WorkloadNote) -> str:
     alike: Counter[str] = Counter()
     for one in note.segments:
         shared = f" shared with {', '.join(one.shared_with)}" if one.shared_with else ""
-        alike[f"{one.size}g batch {one.batch} × {one.processes}{shared}"] += 1
+        alike[f"{_size(one.size)} batch {one.batch} × {one.processes}{shared}"] += 1
     gpus = sorted({one.gpu for one in note.segments})
     listed = "; ".join(f"{count} of {what}" for what, count in alike.items())
     return f"{listed}; on GPU{'' if len(gpus) == 1 else 's'} {_ranges(gpus)}"
+
+
+def _size(size: int) -> str:
+    """As people call it; of a wide one the memory too."""
+    return f"{gpcs_of(size)}g" + (f" of {size // 10} memory slices" if size != gpcs_of(size) else "")
 
 
 def _ranges(numbers: list[int]) -> str:
@@ -115,7 +124,7 @@ def _gpus(explanation: Explanation) -> Iterator[str]:
 
 
 def _gpu(note: GpuNote) -> str:
-    layout = "+".join(f"{size}g" for size in note.layout)
+    layout = "+".join(map(_size, note.layout))
     stranded = f" ({note.stranded_gpcs} and {note.stranded_slots} stranded)" if note.free_slots else ""
     fits = f", room for {note.largest_that_fits}g" if note.largest_that_fits else ""
     free = f"{note.free_gpcs} GPCs and {note.free_slots} memory slots free{stranded}"

@@ -5,6 +5,7 @@ Units: throughput and rate in items per second, times in milliseconds, size in G
 
 from dataclasses import dataclass
 
+from common.mig import gpcs_of
 from controller.allocator.types import Point
 
 
@@ -36,7 +37,7 @@ class SizeChoice:
     @property
     def per_gpc(self) -> float:
         """Items per second and GPC."""
-        return self.point.throughput / self.point.size
+        return self.point.throughput / gpcs_of(self.point.size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import fsum
 
+from common.mig import gpcs_of
 from controller.allocator.moves.floor import TOLERANCE, served
 from controller.allocator.moves.hosts import Planner, plan_spread
 from controller.allocator.moves.keeping import Held, hold
@@ -193,7 +194,7 @@ def _judged(task: Task, placement: Placement, current: Sequence[Running]) -> Can
     cost = len(used(placement)) + task.move_price * (len(placement.created) + temporary)
     positions = positions_of(placement)
     hosts = sum(hosts_of(positions, task.gpus).values())
-    gpcs = sum(one.segment.size for one in positions)
+    gpcs = sum(gpcs_of(one.segment.size) for one in positions)
     changes = len(placement.created) + len(placement.removed)
     avoided = broken if task.stand_ins else broken + temporary
     return Candidate(placement, (missing(task, placement), avoided, cost), (changes, waiting, -hosts, gpcs))

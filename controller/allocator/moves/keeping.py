@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import inf, nextafter
 
+from common.mig import gpcs_of
 from controller.allocator.moves.floor import served
 from controller.allocator.optimal_triplet_decision import fast_points
 from controller.allocator.stability_types import Gpu, Running
@@ -88,7 +89,7 @@ def hold(services: Sequence[Service], kept: Sequence[Running], gpus: Sequence[Gp
     host = {gpu.id: gpu.host for gpu in gpus}
     load = Counter[str]()
     for one in kept:
-        load[one.gpu] += one.segment.size
+        load[one.gpu] += gpcs_of(one.segment.size)
     order = sorted(kept, key=lambda one: (one.pinned, load[one.gpu], -one.segment.throughput, one.gpu, one.start))
     by_name = {service.name: service for service in services}
     staying = _without_surplus(by_name, order, host)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from common.mig import gpcs_of
 from controller.allocator.moves.candidates import Candidate, Task, candidates, missing, positions_of, under_rate, used
 from controller.allocator.moves.floor import served, standing
 from controller.allocator.moves.hosts import Planner, plan_spread, refused_for_hosts
@@ -142,7 +143,7 @@ def _as_placed(fresh: Plan, placement: Placement, task: Task, refused: tuple[Uns
         fresh,
         placed=placed,
         gpus=len(used(placement)),
-        gpcs=sum(one.segment.size for one in placed),
+        gpcs=sum(gpcs_of(one.segment.size) for one in placed),
         unservable=(*unservable, *refused),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from common.mig import gpcs_of
 from controller.allocator.moves.floor import TOLERANCE, Capacity, Place, Slots, served, standing
 from controller.allocator.moves.types import Action, Checked, Step
 from controller.allocator.stability_types import Gpu, Running
@@ -103,4 +104,4 @@ class _Walk:
         self._at[place] = identity, segment
 
     def _in_use(self) -> int:
-        return sum(segment.size for _, segment in self._at.values())
+        return sum(gpcs_of(segment.size) for _, segment in self._at.values())

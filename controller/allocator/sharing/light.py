@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from common.mig import gpcs_of
 from controller.allocator.configuration import configure
 from controller.allocator.optimal_triplet_decision import Triplets
 from controller.allocator.types import Options, ProfileTable, Service
@@ -50,4 +51,6 @@ def _single_item(table: ProfileTable, options: Options) -> dict[int, float]:
 
 
 def _smallest(service: Service, triplets: Triplets) -> int | None:
-    return min((size for size, point in triplets.best.items() if point.throughput >= service.rate), default=None)
+    return min(
+        (gpcs_of(size) for size, point in triplets.best.items() if point.throughput >= service.rate), default=None
+    )

@@ -59,6 +59,45 @@ def test_shared_segments_name_all_their_workloads(cli: Cli, base: tuple[object, 
     assert (ran.code, ran.out) == (2, "")
 
 
+def test_shared_segments_that_run_are_kept(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """The same plan moves nothing; a workload that asks for more leaves its segment, and the others stay."""
+    light = "".join(f"- {{name: s{n}, model: net, slo_ms: 900, rate: 0.5}}\n" for n in range(30))
+    (tmp_path / "w.yaml").write_text(light)
+    first = _json(cli, *base, "--share-segments")
+    (tmp_path / "now.json").write_text(json.dumps(first))
+    again = (*base, "--share-segments", "--current", tmp_path / "now.json")
+    same = _json(cli, *again)
+    assert (same["moves"], same["segments"]) == (0, first["segments"])
+    (tmp_path / "w.yaml").write_text(
+        light.replace("s0, model: net, slo_ms: 900, rate: 0.5", "s0, model: net, slo_ms: 900, rate: 40")
+    )
+    more = _json(cli, *again)
+    assert 0 < more["moves"] < len(first["segments"])
+    apart = _json(cli, *base, "--current", tmp_path / "now.json")
+    assert sorted(name for one in apart["segments"] for name in _names(one)) >= sorted(f"s{n}" for n in range(30))
+
+
+def _names(segment: dict[str, Any]) -> list[str]:
+    named = segment["workload"]
+    return named if isinstance(named, list) else [named]
+
+
+def test_wide_instances_are_explained_and_kept(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
+    """A process of 12 GB stands on a 1g.20gb; its reasons name it, and it runs on when it is planned again."""
+    (tmp_path / "w.yaml").write_text("- {name: a, model: net, slo_ms: 200, rate: 50, memory_mb: 12000}\n")
+    made = _json(cli, *base, "--explain")
+    assert [one["profile"] for one in made["segments"]] == ["1g.20gb"]
+    assert made["explanation"]["gpus"] == 1
+    assert "1g of 2 memory slices" in cli(*base, "--explain").out
+    (tmp_path / "now.json").write_text(json.dumps(made))
+    (tmp_path / "w.yaml").write_text("- {name: a, model: net, slo_ms: 200, rate: 90, memory_mb: 12000}\n")
+    more = _json(cli, *base, "--current", tmp_path / "now.json")
+    assert {one["profile"] for one in more["segments"]} == {"1g.20gb"}
+    assert {step["move"] for step in more["steps"]} == {"create"}
+    assert more["segments"][0] == made["segments"][0]
+    assert all(step["profile"] == "1g.20gb" for step in more["steps"])
+
+
 def test_a_small_fleet_says_what_is_short(cli: Cli, base: tuple[object, ...], tmp_path: Path) -> None:
     """--gpus bounds the plan; cordoned GPUs do not count; the refusal says how many more there must be."""
     (tmp_path / "w.yaml").write_text(
@@ -185,6 +224,9 @@ def test_the_cheapest_of_several_products(cli: Cli, base: tuple[object, ...], tm
     assert "per hour" in cli(*arguments).out
     ran = cli(*arguments, "--share-segments")
     assert (ran.code, "one product" in ran.err) == (2, True)
+    (tmp_path / "w.yaml").write_text(WORKLOADS.replace("rate: 3}", "rate: 3, replicas: {min_hosts: 2}}"))
+    ran = cli(*arguments)
+    assert (ran.code, ran.err.startswith("replicas.min_hosts of b: plans over several products do not")) == (0, True)
     (folder / "GTX").mkdir()
     (folder / "GTX" / "net.csv").write_text("")
     ran = cli(*arguments)

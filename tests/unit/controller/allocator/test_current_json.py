@@ -10,7 +10,7 @@ from controller.allocator.current_json import CurrentError, running_from_json
 from controller.allocator.types import Tenant
 
 TENANTS = (Tenant("b", 3.0, 1, 4.0, 3.0, 100.0), Tenant("c", 2.0, 1, 5.0, 2.0, 90.0))
-SHARED = Segment("b+c", 1, 1, 1, 5.0, 5.0, tenants=TENANTS)
+SHARED = Segment("b+c", 1, 1, 1, 5.0, 5.0, revision="+", tenants=TENANTS)
 OWN = Segment("a", 3, 8, 2, 120.5, 40.25)
 PLAN = Plan("optimal", 2, (Placed(0, 4, OWN), Placed(1, 6, SHARED)), (), 1, 4, A100_80GB)
 
@@ -38,6 +38,14 @@ def test_revisions_and_pins() -> None:
     """What runs has the revision that is said, and may be pinned by hand."""
     (own, _) = running_from_json(_text(pinned=True), revisions={"a": "sha256:1"})
     assert (own.segment.revision, own.pinned) == ("sha256:1", True)
+
+
+def test_a_wide_instance_is_known_by_its_profile() -> None:
+    """The GPCs are those of a plain one; where they are not the profile's, the line says so."""
+    (own, _) = running_from_json(_text(gpcs=1, profile="1g.20gb"))
+    assert own.segment.size == 21
+    with pytest.raises(CurrentError, match=r"segments\[0\].gpcs: must be those of the profile, 1, got 2"):
+        running_from_json(_text(gpcs=2, profile="1g.20gb"))
 
 
 @pytest.mark.parametrize(
