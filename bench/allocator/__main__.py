@@ -24,7 +24,7 @@ DATA = REPOSITORY.parent / "shared" / "data" / "parvagpu_a100"
 # Rates in req/s: about those of the scenarios; a light tail; heavy ones, of many segments each.
 RATES = {"20–8,000": (20.0, 8000.0), "1–500": (1.0, 500.0), "5,000–100,000": (5000.0, 100_000.0)}
 SEEDS = {100: 10, 1000: 5, 10_000: 3, 100_000: 1}
-LARGEST_HEAVY = 1000  # services; heavy fleets of more are left out
+LARGEST_HEAVY = 10_000  # services; heavy fleets of more are left out
 REPEATS, LARGEST_REPEATED = 3, 10_000  # the best time of so many, up to so many services
 
 
