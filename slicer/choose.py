@@ -15,9 +15,9 @@ Rates = Mapping[tuple[str, str], float]
 def candidates(found: Measurements, rates: Rates) -> list[Candidate]:
     """The local run, and every level at the input and at each cut; times are medians.
 
-    Where `rates` knows nothing of a cut and level, the measured agreement is its accuracy.
+    Accuracy is what `rates` tells, or without any the measured agreement: the two are never mixed.
     """
-    local = Candidate(Kind.LOCAL, "", len(found.layers), "", found.local.median_ms, accuracy=1.0)
+    local = Candidate(Kind.LOCAL, "", len(found.layers), "", found.local.median_ms)
     return [local, *(_one(found, piece, cost, rates) for piece in found.pieces for cost in piece.costs)]
 
 
@@ -40,7 +40,7 @@ def private(found: Measurements) -> Layer:
 
 
 def _one(found: Measurements, piece: Piece, cost: Cost, rates: Rates) -> Candidate:
-    accuracy = rates.get((piece.id, cost.level), rates.get(("", cost.level), cost.agreement))
+    accuracy = rates.get((piece.id, cost.level), rates.get(("", cost.level))) if rates else cost.agreement
     return Candidate(
         Kind.SPLIT if piece.depth else Kind.UPLOAD,
         piece.id,

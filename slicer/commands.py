@@ -114,7 +114,7 @@ def choose_command(path: Path, form: str, top: int, table: Path | None, **option
     if form == "json":
         click.echo(json.dumps(show_choice.document(ranked), indent=1))
     else:
-        show_choice.choice(ranked, link, goal, top, _notes(found))
+        show_choice.choice(ranked, link, goal, top, _notes(found, table))
     if all(one.refused for one in ranked):
         click.echo("error: no candidate meets all demands", err=True)
         raise SystemExit(1)
@@ -133,11 +133,13 @@ def _criteria(found: Measurements, options: dict[str, Any]) -> Criteria:
     )
 
 
-def _notes(found: Measurements) -> list[str]:
+def _notes(found: Measurements, table: Path | None) -> list[str]:
     notes = [f"{found.model}: device {found.device_threads or 'all'} threads × {found.slowdown:g}, edge {found.edge}"]
-    if found.samples:
-        notes.append(f"same answer: of {found.samples} samples ({found.inputs})")
-    else:
+    if table:
+        notes.append(f"accuracy: as {table} has it")
+    elif found.samples:
+        notes.append(f"accuracy: the share of {found.samples} samples ({found.inputs}) whose answer stays the same")
+    if not found.samples:
         notes.append("measured on noise: bytes are too many, and answers were not compared; measure with --samples")
     if found.left_out:
         notes.append(f"{found.left_out} valid cuts were not measured")

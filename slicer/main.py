@@ -17,6 +17,7 @@ from slicer.commands import choose_command, measure_command
 from slicer.examples import examples
 from slicer.level_bytes import SHOWN, level_bytes
 from slicer.listing import listed
+from slicer.model import SlicerError
 from slicer.pixels import Scaling, from_pixels
 
 
@@ -49,14 +50,17 @@ def cuts(
     if given:
         sizes = {name: value.shape for name, value in given.inputs[0].items()}
     found = listed(whole, sizes)
-    coded = {}
+    coded, note = {}, ""
     if found and all(cut.raw_bytes is not None for cut in found):
         given = given or examples(whole, None, 1, sizes)
-        coded = level_bytes(whole, found, given.inputs, levels or SHOWN)
+        try:
+            coded, note = level_bytes(whole, found, given.inputs, levels or SHOWN), f"on {given.source} inputs"
+        except SlicerError as error:  # a graph can be listed that does not run here
+            note = f"not measured: {error}"
     if form == "json":
         click.echo(json.dumps([show.cut_document(cut, coded.get(cut.index, {})) for cut in found], indent=1))
     else:
-        show.cuts(found, coded, levels or SHOWN, given.source if given else None)
+        show.cuts(found, coded, levels or SHOWN, note)
 
 
 @main.command()

@@ -53,13 +53,12 @@ def _merged(said: tuple[Dim, ...], base: tuple[int, ...], others: list[tuple[int
 def _others(whole: ModelProto, example: Arrays, run: Run) -> Iterator[tuple[int, ...]]:
     """Shapes with other values, and with each open size of the inputs doubled; what the model refuses tells nothing."""
     shapes = {name: value.shape for name, value in example.items()}
-    for other in (blank(whole, shapes), noise(whole, shapes)):
-        yield run(other)
-    for name, axis in _open_axes(whole):
-        if axis == 0:
-            continue  # the batch is doubled for all inputs at once
+    doubled = (
+        _doubled(example, name, axis) for name, axis in _open_axes(whole) if axis
+    )  # the batch is doubled at once
+    for other in (blank(whole, shapes), noise(whole, shapes), *doubled):
         try:
-            yield run(_doubled(example, name, axis))
+            yield run(other)
         except SlicerError:
             continue
 

@@ -35,8 +35,8 @@ def cut_document(cut: CutPoint, coded: Mapping[str, float]) -> dict[str, Any]:
     }
 
 
-def cuts(found: list[CutPoint], coded: ByLevel, levels: Sequence[str], source: str | None) -> None:
-    """A line per cut; `coded`: bytes by cut and level, on inputs from `source`."""
+def cuts(found: list[CutPoint], coded: ByLevel, levels: Sequence[str], note: str) -> None:
+    """A line per cut; `coded`: bytes by cut and level, `note`: where they are from."""
     shown = levels if coded else ()
     table = grid(("#", True), ("TENSOR", False), ("MADE BY", False), ("SHAPE", False), ("BYTES", True),
                    *((level.upper(), True) for level in shown), ("NODES", True), ("HEAD MACS", True),
@@ -51,8 +51,8 @@ def cuts(found: list[CutPoint], coded: ByLevel, levels: Sequence[str], source: s
         )  # fmt: skip
     out = console()
     out.print(table)
-    note = f"; bytes at levels on {source} inputs" if coded else ""
-    out.print(f"{len(found)} valid cuts{note}", highlight=False)
+    said = f"; bytes at levels {note}" if note else ""
+    out.print(f"{len(found)} valid cuts{said}", markup=False, highlight=False, soft_wrap=True)
 
 
 def bundle(opened: Bundle, path: Path) -> None:

@@ -45,7 +45,7 @@ def choice(found: Sequence[Ranked], link: Link, goal: Goal, top: int, notes: Seq
     out.print(f"{line}: goodput {link.goodput_mbps:.4g} Mbit/s; ranked by {goal.value}", highlight=False)
     table = grid(("#", True), ("RUNS", False), ("CUT", False), ("LEVEL", False), ("TOTAL MS", True), ("FRAMES/S", True),
                  ("DEVICE", True), ("ENCODE", True), ("BYTES", True), ("UPLOAD", True), ("DELAY", True),
-                 ("DECODE", True), ("EDGE", True), ("LOSSY", False), ("SAME ANSWER", True))  # fmt: skip
+                 ("DECODE", True), ("EDGE", True), ("LOSSY", False), ("ACCURACY", True))  # fmt: skip
     for number, one in enumerate(admissible[:top], 1):
         table.add_row(str(number), *_row(one))
     out.print(table)
@@ -65,12 +65,12 @@ def _row(one: Ranked) -> list[str]:
     first = [candidate.kind.value, escape(candidate.at), candidate.level, f"{totals.latency_ms:.2f}", rate]
     if candidate.kind is Kind.LOCAL:
         return [*first, f"{candidate.device_ms:.2f}", *[""] * 6, "", ""]
-    same = "?" if candidate.accuracy is None else f"{candidate.accuracy:.1%}"
+    accuracy = "?" if candidate.accuracy is None else f"{candidate.accuracy:.1%}"
     times = (candidate.device_ms, candidate.encode_ms)
     after = (one.upload_ms, one.delay_ms, candidate.decode_ms, candidate.edge_ms)
     return [
         *first, *(f"{ms:.2f}" for ms in times), f"{candidate.upload_bytes:,.0f}", *(f"{ms:.2f}" for ms in after),
-        "" if candidate.lossless else "yes", same,
+        "" if candidate.lossless else "yes", accuracy,
     ]  # fmt: skip
 
 

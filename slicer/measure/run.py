@@ -22,7 +22,7 @@ from slicer.measure.judge import Judge
 from slicer.measure.spread import NOTHING, timed
 from slicer.measure.subset import pick
 from slicer.measure.upload import upload_costs
-from slicer.model import CutPoint
+from slicer.model import INPUT, CutPoint
 from slicer.pixels import GUESSED, Scaling
 from slicer.run import Session
 from slicer.samples import Arrays
@@ -118,4 +118,4 @@ def _input_piece(fixed: ModelProto, given: Examples, answers: Sequence[Arrays], 
     if inputs[0].dtype.name in EXACT:
         values = [np.asarray(one, np.float32) for one in inputs]
         found = (*found, *costs(values, judge, setup.slowdown, setup.repeats, known(setup.levels)))
-    return Piece("input", name, 0, int(inputs[0].nbytes), NOTHING, edge, found)
+    return Piece(INPUT, name, 0, int(inputs[0].nbytes), NOTHING, edge, found)

@@ -119,6 +119,22 @@ def test_types_that_cannot_be_carried_are_said_in_a_line() -> None:
     assert "float64" in ran.output
 
 
+def test_operators_that_do_not_run_here_are_listed_all_the_same() -> None:
+    """What shape inference knows is told, and why bytes are not."""
+    unknown = onnx.helper.make_node("Scramble", ["a"], ["b"], domain="elsewhere")
+    made = foreign.build([foreign.node("Relu", "x", "a"), foreign.node("Relu", "a", "b"),
+                          foreign.node("Relu", "b", "y")],
+                         [("x", foreign.FLOAT, [1, 4])], [("y", foreign.FLOAT, [1, 4])])  # fmt: skip
+    made.graph.node[1].CopyFrom(unknown)
+    made.opset_import.append(onnx.helper.make_opsetid("elsewhere", 1))
+    made.graph.value_info.append(onnx.helper.make_tensor_value_info("b", foreign.FLOAT, [1, 4]))
+    onnx.save(made, "model.onnx")
+    assert "2 valid cuts; bytes at levels not measured: onnxruntime" in _well("cuts", "model.onnx").output
+    ran = _run("measure", "model.onnx", "-o", "m.json")
+    assert ran.exit_code == 2
+    assert "Scramble" in ran.output
+
+
 @pytest.mark.parametrize(("name", "shape", "cuts"), OCR)
 def test_ocr_models_go_all_the_way(name: str, shape: tuple[int, ...], cuts: int) -> None:
     """Orientation, detection and recognition, with all of their cuts."""

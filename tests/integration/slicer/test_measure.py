@@ -109,7 +109,8 @@ def test_a_table_of_rates_is_the_accuracy(measured: str) -> None:
     ran = _run(f"choose {measured} --mbps 5 --rtt-ms 1 --rates rates.json --min-accuracy 0.71 -o json")
     found = {(one["cut"], one["level"]): one for one in json.loads(ran.output)}
     assert found["3:flat", "rans-4"]["refused"] == ["accuracy 0.7, under 0.71"]
-    assert found["1:relu1", "rans-4"]["accuracy"] != 0.7
+    assert found["1:relu1", "rans-4"]["refused"] == ["accuracy with rans-4 is not known"]
+    assert not found["1:relu1", "raw"]["refused"]
 
 
 def test_nothing_admissible_is_exit_code_1(measured: str) -> None:
