@@ -70,9 +70,10 @@ clean: ## remove .venv and build/
 	  -e '.[controller,node,edge,slicer,dev]'
 	@touch $@
 
-build/.parts: .venv/.installed $(shell find simulator -type f -not -path '*/__pycache__/*' 2>/dev/null) bench/demo/models.sh
+build/.parts: .venv/.installed $(shell find simulator -type f -not -path '*/__pycache__/*' 2>/dev/null) bench/demo/models.sh bench/install_mosquitto.sh
 	@echo "building the simulated GPU host and fetching Triton's CPU build and the demo's models into build/"
 	@simulator/build.sh
 	@PYTHON=$(BIN)/python simulator/install_triton.sh
 	@PYTHON=$(BIN)/python bench/demo/models.sh
+	@bench/install_mosquitto.sh
 	@touch $@

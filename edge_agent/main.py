@@ -23,6 +23,7 @@ from edge_agent.agent import Agent
 from edge_agent.bundles import BundleStore
 from edge_agent.compute import Compute
 from edge_agent.engine import Engine
+from edge_agent.forwarding import forward
 from edge_agent.inputs import preprocess
 from edge_agent.inputs.calls import SERVICE, EdgeService
 from edge_agent.inputs.folder import Folder
@@ -86,7 +87,9 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     tasks: list[asyncio.Task[None]] = []
     try:
         jobs = [_until(stop), *(await _following(parts))]
-        if settings.input_dir:
+        if settings.queued:
+            jobs.append(forward(settings, parts.agent, parts.window, spec))
+        elif settings.input_dir:
             jobs.append(_answer_folder(parts, spec))
         if server:
             jobs.append(_mark_ready(server, parts.agent))

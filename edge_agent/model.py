@@ -34,6 +34,7 @@ class Where(StrEnum):
     SPLIT = "split"
     LOCAL = "local"
     FAILED = "failed"
+    DROPPED = "dropped"  # it gave way in the queue; `error` says why
 
 
 class Reason(StrEnum):

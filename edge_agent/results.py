@@ -27,14 +27,11 @@ class Results:
 
     def __init__(self, path: str, outputs: Path | None) -> None:
         self._outputs = outputs
-        if outputs:
-            outputs.mkdir(parents=True, exist_ok=True)
         self._file: IO[str] = sys.stdout if path == "-" else _opened(Path(path))
 
     def write(self, answer: Answer) -> None:
         """Writes one answer."""
-        outputs = [self._output(answer.frame_id, name, value) for name, value in answer.outputs.items()]
-        self._file.write(json.dumps({**_line(answer), "outputs": outputs}) + "\n")
+        self._file.write(line(answer, self._outputs) + "\n")
         self._file.flush()
 
     def close(self) -> None:
@@ -42,21 +39,33 @@ class Results:
         if self._file is not sys.stdout:
             self._file.close()
 
-    def _output(self, frame_id: str, name: str, value: Array) -> dict[str, Any]:
-        value = np.ascontiguousarray(value)
-        line: dict[str, Any] = {
-            "name": name,
-            "datatype": DATATYPES.get(value.dtype.name, value.dtype.name),
-            "shape": list(value.shape),
-            "sha256": hashlib.sha256(value.tobytes()).hexdigest(),
-        }
-        if value.size <= INLINE_ELEMENTS:
-            line["data"] = [_number(one) for one in value.ravel().tolist()]
-        if self._outputs:
-            path = self._outputs / f"{_UNSAFE.sub('_', frame_id)}.{_UNSAFE.sub('_', name)}.npy"
-            np.save(path, value, allow_pickle=False)
-            line["file"] = str(path)
-        return line
+
+def line(answer: Answer, folder: Path | None, file_name: str = "", **more: str | int) -> str:
+    """The answer as one JSON object, with `more` in it; its tensors as files in `folder`, if there is one.
+
+    `file_name`: what these begin with, if not with the frame's id.
+    """
+    name = file_name or answer.frame_id
+    outputs = [_output(name, output, value, folder) for output, value in answer.outputs.items()]
+    return json.dumps({**_line(answer), **more, "outputs": outputs})
+
+
+def _output(frame: str, name: str, value: Array, folder: Path | None) -> dict[str, Any]:
+    value = np.ascontiguousarray(value)
+    found: dict[str, Any] = {
+        "name": name,
+        "datatype": DATATYPES.get(value.dtype.name, value.dtype.name),
+        "shape": list(value.shape),
+        "sha256": hashlib.sha256(value.tobytes()).hexdigest(),
+    }
+    if value.size <= INLINE_ELEMENTS:
+        found["data"] = [_number(one) for one in value.ravel().tolist()]
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{_UNSAFE.sub('_', frame)}.{_UNSAFE.sub('_', name)}.npy"
+        np.save(path, value, allow_pickle=False)
+        found["file"] = str(path)
+    return found
 
 
 def answered(results: str) -> set[str]:

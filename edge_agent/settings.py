@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ import click
 
 from common.errors import InvalidArgument, Violation
 from common.names import name_violation
+from edge_agent.broker import mqtt_violations
 from edge_agent.model import Goal, Mode
+from edge_agent.queue.model import Drop, Limits
 
 F = Callable[..., Any]
 
@@ -46,6 +48,30 @@ class Settings:
     metrics_listen: str
     log_level: str
     log_format: str
+    queue_dir: Path | None = None
+    queue_max_bytes: int = 1 << 30
+    queue_max_age: float = 0.0
+    queue_drop: str = Drop.OLDEST.value
+    mqtt: str = ""
+    mqtt_in: str = ""
+    mqtt_out: str = ""
+    mqtt_user: str = ""
+    mqtt_password: str = field(default="", repr=False)
+
+    @property
+    def queued(self) -> bool:
+        """Whether frames go through the queue on disk."""
+        return bool(self.queue_dir or self.mqtt)
+
+    @property
+    def queue_folder(self) -> Path:
+        """Where the queue lies."""
+        return self.queue_dir or self.state_dir / "queue"
+
+    @property
+    def queue_limits(self) -> Limits:
+        """What the queue may hold."""
+        return Limits(self.queue_max_bytes, self.queue_max_age, Drop(self.queue_drop))
 
     def checked(self) -> Settings:
         """Itself. Raises InvalidArgument, naming each flag that is missing or wrong."""
@@ -57,12 +83,16 @@ class Settings:
                 wrong.append(bad)
             if bad := name_violation("--device", self.device):
                 wrong.append(bad)
-        if self.input_dir is None and not self.listen:
-            wrong.append(Violation("--listen", "give an --input-dir or an address to listen on: there is no input"))
+        if self.input_dir is None and not self.listen and not self.mqtt_in:
+            why = "give an --input-dir, an --mqtt-in or an address to listen on: there is no input"
+            wrong.append(Violation("--listen", why))
         if self.once and self.input_dir is None:
             wrong.append(Violation("--once", "it needs an --input-dir"))
         if self.resume and self.results == "-":
             wrong.append(Violation("--resume", "it needs --results in a file"))
+        wrong += mqtt_violations(self.mqtt, self.mqtt_in, self.mqtt_out)
+        if self.once and self.mqtt_in:
+            wrong.append(Violation("--once", "messages of --mqtt-in have no end"))
         if wrong:
             raise InvalidArgument(*wrong)
         return self
@@ -129,6 +159,39 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
         help="auto: split, locally if that is not there in time; split: or fail; local: never split.",
     ),
     click.option("--threads", type=click.IntRange(0, 256), default=0, help="Threads per model; 0: one a core."),
+    click.option(
+        "--queue-dir",
+        type=_PATH,
+        help="Keep frames and results there until they are delivered, each exactly once over crashes and power losses. "
+        "With --mqtt it is STATE_DIR/queue unless given.",
+    ),
+    click.option(
+        "--queue-max-bytes", type=click.IntRange(0), default=1 << 30, help="Inputs kept at most; 0: no limit."
+    ),
+    click.option(
+        "--queue-max-age",
+        type=click.FloatRange(0),
+        default=0,
+        help="Drop frames that waited so many seconds; 0: never.",
+    ),
+    click.option(
+        "--queue-drop",
+        type=click.Choice([drop.value for drop in Drop]),
+        default=Drop.OLDEST.value,
+        help="Who gives way when the queue is full; a dropped frame's result says so.",
+    ),
+    click.option("--mqtt", default="", help="Broker, as mqtt://HOST:PORT or mqtts:// for TLS."),
+    click.option(
+        "--mqtt-in",
+        default="",
+        help='Answer messages of this topic (wildcards + and # allowed): an image, .npy or .npz each. A user property "'
+        'frame" names it; send with QoS 1.',
+    ),
+    click.option(
+        "--mqtt-out", default="", help="Publish results to this topic; {source} in it: where the frame came from."
+    ),
+    click.option("--mqtt-user", default="", help="User at the broker."),
+    click.option("--mqtt-password", default="", help="Better by the environment: SLICEPLANE_EDGE_AGENT_MQTT_PASSWORD."),
     click.option("--metrics-listen", default="", help="HOST:PORT for Prometheus; none unless given."),
     click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info"),
     click.option("--log-format", type=click.Choice(["auto", "json", "text"]), default="auto"),

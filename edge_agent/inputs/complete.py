@@ -22,7 +22,8 @@ def complete(path: Path) -> bool:
         return False
 
 
-def _npy(file: IO[bytes], size: int) -> bool:
+def holds_npy(file: IO[bytes], size: int) -> bool:
+    """Whether a .npy of `size` bytes holds what its header promises. Raises ValueError if it is none."""
     version = npy.read_magic(file)
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, _, dtype = read(file)
@@ -47,4 +48,4 @@ def _end(file: IO[bytes], size: int) -> bytes:
     return file.read(_TAIL)
 
 
-_CHECKS = {".npy": _npy, ".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg, ".bmp": _bmp}
+_CHECKS = {".npy": holds_npy, ".png": _png, ".jpg": _jpeg, ".jpeg": _jpeg, ".bmp": _bmp}

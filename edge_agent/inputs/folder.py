@@ -18,6 +18,7 @@ from edge_agent.inputs.complete import complete
 from edge_agent.inputs.preprocess import Preprocess
 from edge_agent.model import Array, Tensors, TensorSpec
 
+SOURCE = "folder"
 IMAGES = (".png", ".jpg", ".jpeg", ".bmp")
 TENSORS = (".npy",)
 POLL_S = 0.05
@@ -67,7 +68,7 @@ class Folder:
 
     def _item(self, name: str) -> Item:
         async def load(specs: tuple[TensorSpec, ...]) -> Tensors:
-            return await asyncio.to_thread(_load, self.path / name, self.spec, specs)
+            return await asyncio.to_thread(read, self.path / name, self.spec, specs)
 
         return Item(name, load)
 
@@ -77,13 +78,13 @@ def _wanted(entry: os.DirEntry[str]) -> bool:
     return not name.startswith(".") and Path(name).suffix.lower() in (*IMAGES, *TENSORS) and entry.is_file()
 
 
-def _load(path: Path, spec: Preprocess | None, specs: tuple[TensorSpec, ...]) -> Tensors:
+def read(path: Path, spec: Preprocess | None, specs: tuple[TensorSpec, ...]) -> Tensors:
     """The file as the model's one input. Raises InvalidArgument."""
     if len(specs) != 1:
         raise InvalidArgument(Violation(path.name, f"the model has {len(specs)} inputs; use the local gRPC call"))
     (only,) = specs
     if path.suffix.lower() in TENSORS:
-        return {only.name: _batched(_npy(path), only)}
+        return {only.name: batched(_npy(path), only)}
     if spec is None:
         raise InvalidArgument(Violation(path.name, "an image needs --preprocess; without it .npy files are taken"))
     return {only.name: preprocess.read(path, spec, only.dtype)}
@@ -97,6 +98,6 @@ def _npy(path: Path) -> Array:
         raise InvalidArgument(Violation(path.name, f"it is no .npy file that can be read: {error}")) from error
 
 
-def _batched(value: Array, spec: TensorSpec) -> Array:
+def batched(value: Array, spec: TensorSpec) -> Array:
     """With an axis for the batch in front, if just that is missing."""
     return value[None] if value.ndim + 1 == len(spec.shape) else value

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -91,15 +91,16 @@ class Preprocess:
         return values
 
 
-def read(path: Path, spec: Preprocess, dtype: str) -> Array:
-    """The image file as a tensor. Raises InvalidArgument if it is no image that can be read, or too large."""
+def read(file: Path | IO[bytes], spec: Preprocess, dtype: str, name: str = "") -> Array:
+    """The image as a tensor; `name`: what errors call it. Raises InvalidArgument: unreadable, or too large."""
+    name = name or (file.name if isinstance(file, Path) else "image")
     try:
-        with Image.open(path) as image:
+        with Image.open(file) as image:
             if image.width * image.height > MAX_PIXELS:
-                raise InvalidArgument(Violation(path.name, f"it has more than {MAX_PIXELS} pixels"))
+                raise InvalidArgument(Violation(name, f"it has more than {MAX_PIXELS} pixels"))
             return spec.tensor(image, dtype)
     except (OSError, UnidentifiedImageError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InvalidArgument(Violation(path.name, f"it is no image that can be read: {error}")) from error
+        raise InvalidArgument(Violation(name, f"it is no image that can be read: {error}")) from error
 
 
 def parse(text: str) -> Preprocess | None:

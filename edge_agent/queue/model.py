@@ -31,8 +31,8 @@ class Arrival:
     """One input as its source hands it over.
 
     `source` and `id` name it for ever: a second arrival of the two is the same frame. An empty `id` gets one.
-    `payload` None: the input stays where it is, its source finds it by `id`. `mark` tells a redelivery of a frame
-    without an id: the same mark as that of the source's last frame with the same `mark_key`.
+    `payload` None: the input stays where it is, its source finds it by `id`. `again`: it may be a redelivery; without
+    an id it is one if it has the mark of the source's last frame with the same `mark_key`.
     """
 
     source: str
@@ -40,6 +40,7 @@ class Arrival:
     payload: bytes | None = None
     mark_key: str = ""
     mark: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

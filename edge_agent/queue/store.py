@@ -227,7 +227,7 @@ class Store:
                 "SELECT sequence FROM frames WHERE source = ? AND id = ?", (arrival.source, arrival.id)
             ).fetchone()
             return int(row[0]) if row else None
-        if not arrival.mark:
+        if not arrival.again:
             return None
         row = self._database.execute(
             "SELECT sequence, mark FROM frames WHERE source = ? AND mark_key = ? ORDER BY sequence DESC LIMIT 1",

@@ -113,11 +113,12 @@ def test_redelivery_without_an_id_is_known_by_its_mark(tmp_path: Path) -> None:
     """Only the last frame with the same key counts: packet numbers come round again."""
     store = opened(tmp_path / "q")
 
-    def send(mark: str) -> tuple[int, bool]:
-        (found,) = store.admit([Arrival("cam", "", b"1", "7", mark)])
+    def send(mark: str, *, again: bool = True) -> tuple[int, bool]:
+        (found,) = store.admit([Arrival("cam", "", b"1", "7", mark, again)])
         return found.sequence, found.known
 
     assert [send("x"), send("x"), send("y"), send("x")] == [(1, False), (1, True), (2, False), (3, False)]
+    assert send("x", again=False) == (4, False), "a packet number that is used anew for the same content"
     store.close()
 
 
