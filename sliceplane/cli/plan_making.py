@@ -70,7 +70,10 @@ def _of_geometry(gpus: Sequence[Gpu], options: Options) -> list[Gpu]:
 
 def _planner(how: How) -> Planner:
     """The algorithm, or with `--share-segments` the one that shares by it."""
-    return partial(plan_shared, planner=planner_of(how)) if how.share_segments else planner_of(how)
+    if not how.share_segments:
+        return planner_of(how)
+    half = time.monotonic() + how.time_limit / 2  # the rest is the planner's
+    return partial(plan_shared, planner=planner_of(how), expired=lambda: time.monotonic() >= half)
 
 
 def planner_of(how: How) -> Planner:

@@ -1,6 +1,6 @@
 """Groups of light services, each for one shared segment, where sharing takes fewer GPCs than segments of their own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -26,34 +26,34 @@ class Group:
         return sum(member.alone for member in self.members) - self.size
 
 
-def group(candidates: Sequence[Light], options: Options) -> list[Group]:
+def group(candidates: Sequence[Light], options: Options, expired: Callable[[], bool] = lambda: False) -> list[Group]:
     """Groups that save GPCs; only services of one priority share. Services in no group stay alone."""
     ordered = sorted(candidates, key=lambda light: -light.service.priority)
     found: list[Group] = []
     for _, equal in groupby(ordered, key=lambda light: light.service.priority):
-        found += _group(list(equal), options)
+        found += _group(list(equal), options, expired)
     return found
 
 
-def _group(candidates: list[Light], options: Options) -> list[Group]:
+def _group(candidates: list[Light], options: Options, expired: Callable[[], bool]) -> list[Group]:
     """Smallest sizes first: what cannot share well there tries the next."""
     found: list[Group] = []
     rest = candidates
     for size in options.geometry.sizes:
-        chosen = [one for one in _of_size(rest, size, options) if one.saved > 0]
+        chosen = [one for one in _of_size(rest, size, options, expired) if one.saved > 0]
         taken = {member.name for one in chosen for member in one.members}
         rest = [light for light in rest if light.name not in taken]
         found += chosen
     return found
 
 
-def _of_size(candidates: Sequence[Light], size: int, options: Options) -> list[Group]:
+def _of_size(candidates: Sequence[Light], size: int, options: Options, expired: Callable[[], bool]) -> list[Group]:
     able = [light for light in candidates if size in light.latency_ms]
     if not able:
         return []
     items = Items(load_of(able, size, options), np.array([light.memory_mb for light in able]))
     limits = Limits(float(options.geometry.default(size).memory_mb), 1 - options.attainment)
-    segments = pack(items, limits)
+    segments = pack(items, limits, expired)
     return [Group(size, tuple(able[index] for index in sorted(members))) for members in segments]
 
 

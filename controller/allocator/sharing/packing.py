@@ -1,6 +1,6 @@
 """Packing of light services into segments of one size: long executions first, each where it costs least."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,12 +12,15 @@ _OPEN = 300  # the youngest segments that are tried
 _TRIES = 60  # most promising segments that are decided on
 
 
-def pack(items: Items, limits: Limits) -> list[list[int]]:
-    """Indices of the items of each segment; items that may not be on any segment are left out."""
+def pack(items: Items, limits: Limits, expired: Callable[[], bool] = lambda: False) -> list[list[int]]:
+    """Indices of the items of each segment; items that may not be on any segment are left out.
+
+    Once time is up, nothing is improved any more.
+    """
     packing = _Packing(items, Judge(items, limits))
     for item in np.lexsort((items.load.slacks, -items.load.latencies)):
         packing.place(int(item))
-    return repacked(items, limits, packing.segments)
+    return repacked(items, limits, packing.segments, expired)
 
 
 class _Packing:

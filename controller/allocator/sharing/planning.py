@@ -14,18 +14,24 @@ Planner = Callable[[Sequence[Service], Mapping[str, ProfileTable], Options], Pla
 
 
 def plan_shared(
-    services: Sequence[Service], profiles: Mapping[str, ProfileTable], options: Options, planner: Planner
+    services: Sequence[Service],
+    profiles: Mapping[str, ProfileTable],
+    options: Options,
+    planner: Planner,
+    *,
+    expired: Callable[[], bool] = lambda: False,
 ) -> Plan:
     """The planner's plan where light services share segments, each within its SLO at `options.attainment`.
 
     A shared segment has `tenants`; its service is the stand-in's name. A tenant's wait is bounded for any order
     of execution (`waiting`), at `options.burstiness` times its rate and latencies a tenth above the measured.
-    The same input gives the same plan if the planner does. Raises ValueError on a repeated name.
+    The same input gives the same plan if the planner does; once time is `expired` groups are taken as they are.
+    Raises ValueError on a repeated name.
     """
     refuse_repeats(services)
     candidates = lights(services, profiles, options)
     taken = {*profiles, *(service.name for service in services)}
-    stand_ins = [pseudo_of(one, options, taken) for one in group(candidates, options)]
+    stand_ins = [pseudo_of(one, options, taken) for one in group(candidates, options, expired)]
     tables = {**profiles, **{one.service.model: one.table for one in stand_ins}}
     plan = planner(_with(services, stand_ins), tables, options)
     by_name = {one.service.name: one for one in stand_ins}

@@ -5,6 +5,8 @@ an easier one, which then looks for a place in turn. What is left opens segments
 segments than it began with is undone.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from controller.allocator.sharing.judging import Indices, Items, Judge, Limits
@@ -23,13 +25,15 @@ TIRED = 0.3  # of its difficulty is added each time an item is ejected, so that 
 SEED = 1
 
 
-def repacked(items: Items, limits: Limits, segments: list[list[int]]) -> list[list[int]]:
-    """The same items on as many segments or fewer, each of which holds; the same each time."""
+def repacked(
+    items: Items, limits: Limits, segments: list[list[int]], expired: Callable[[], bool] = lambda: False
+) -> list[list[int]]:
+    """The same items on as many segments or fewer, each of which holds; the same each time unless time is up."""
     judge, draw = Judge(items, limits, THETAS), np.random.default_rng(SEED)
     difficulty = items.load.latencies / np.maximum(items.load.slacks, 1e-9)
     found = segments
     for _ in range(min(ROUNDS, max(LEAST_ROUNDS, ROUNDS_EACH * len(segments)))):
-        if len(found) < 2:
+        if len(found) < 2 or expired():
             break
         tried = _Round(judge, difficulty, draw, [list(one) for one in found]).run()
         if len(tried) <= len(found):

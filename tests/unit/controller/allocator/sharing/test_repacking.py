@@ -46,3 +46,10 @@ def test_little_load_is_ranked_as_certain() -> None:
     assert (judge.exponents(groups) <= 0).all()
     assert judge.has_memory(groups).tolist() == [True, False]
     assert [judge.holds([0, 1]), judge.holds([0, 1, 2])] == [True, False]
+
+
+def test_nothing_is_tried_when_time_is_up() -> None:
+    """The segments stay as they were given."""
+    items = _items([(1e-6, 5.0, 500.0, 1000.0)] * 4)
+    assert repacked(items, LIMITS, [[0], [1], [2], [3]], expired=lambda: True) == [[0], [1], [2], [3]]
+    assert len(repacked(items, LIMITS, [[0], [1], [2], [3]])) == 1
