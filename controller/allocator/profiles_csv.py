@@ -52,10 +52,11 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class ProfileFiles:
-    """The tables by model that the files give, and everything wrong with them."""
+    """The tables by model that the files give, everything wrong with them, and where each row stands ("file:line")."""
 
     tables: Mapping[str, ProfileTable]
     problems: tuple[Problem, ...]
+    places: Mapping[tuple[str, int, int, int], str]  # by model, size, batch and processes
 
 
 class _BadFileError(Exception):
@@ -91,7 +92,7 @@ def parse_profile_files(files: Iterable[tuple[str, str]]) -> ProfileFiles:
         if before == (len(problems), _count(points)):
             problems.append(Problem(file, 0, "", "no row holds a measurement"))
     tables = {model: ProfileTable(model, tuple(found)) for model, found in sorted(points.items())}
-    return ProfileFiles(tables, tuple(problems))
+    return ProfileFiles(tables, tuple(problems), seen)
 
 
 def _count(points: Mapping[str, list[Point]]) -> int:

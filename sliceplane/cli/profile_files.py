@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from controller.allocator import ProfileTable, parse_profile_files
+from controller.allocator import ProfileFiles, ProfileTable, parse_profile_files
+from sliceplane.cli import implausible_rows
 from sliceplane.cli.session import bad_input
 
 
 def tables_of(paths: Sequence[Path]) -> Mapping[str, ProfileTable]:
-    """The profile of each model in the files and folders; exit 2 with a line for each fault."""
+    """The profile of each model in the files and folders; what is implausible is said, exit 2 with a line a fault."""
+    parsed = parsed_of(paths)
+    implausible_rows.warn(parsed)
+    return parsed.tables
+
+
+def parsed_of(paths: Sequence[Path]) -> ProfileFiles:
+    """All that the files and folders say; exit 2 with a line for each fault."""
     parsed = parse_profile_files([(str(file), text_of(file)) for path in paths for file in _files(path)])
     if parsed.problems:
         raise bad_input(*parsed.problems)
-    return parsed.tables
+    return parsed
 
 
 def _files(path: Path) -> list[Path]:

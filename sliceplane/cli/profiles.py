@@ -10,8 +10,10 @@ import click
 from common.errors import InvalidArgument
 from common.names import name_violation
 from controller.allocator import ProfileTable
-from sliceplane.cli.profile_files import tables_of
+from sliceplane.cli.implausible_rows import findings
+from sliceplane.cli.profile_files import parsed_of, tables_of
 from sliceplane.cli.session import LiveCommand, Session, bad_input, pass_session, refused
+from sliceplane.cli.suspect_rows import suspects
 from sliceplane.client import Client
 from sliceplane.types import Point, Profile
 
@@ -24,7 +26,23 @@ def profiles() -> None:
     Examples:
       sliceplane profiles import parvagpu/profiles/
       sliceplane profiles import measured.csv --name ocr-rec
+      sliceplane profiles check parvagpu/profiles/
     """
+
+
+@profiles.command()
+@click.argument("paths", metavar="DIR|FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+def check(paths: tuple[Path, ...]) -> None:
+    """List what is implausible in profile files, and what looks like a crashed process.
+
+    Needs no server. Exit 2 where a file cannot be read as a profile; findings are no error.
+    """
+    parsed = parsed_of(paths)
+    lines = [*findings(parsed), *suspects(parsed)]
+    for line in lines:
+        click.echo(line)
+    points = sum(len(table.points) for table in parsed.tables.values())
+    click.echo(f"findings: {len(lines)}; points read: {points}; models: {', '.join(parsed.tables)}", err=True)
 
 
 @profiles.command("import", cls=LiveCommand)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from controller.allocator import ProfileTable
 from controller.allocator.unequal import Stock, parse_profiles_by_product
+from sliceplane.cli import implausible_rows
 from sliceplane.cli.profile_files import text_of
 from sliceplane.cli.session import bad_input
 from sliceplane.documents.fleet import GpuGroup, read_fleet
@@ -31,14 +32,16 @@ def as_stocks(groups: Sequence[GpuGroup]) -> list[Stock]:
 def tables_by_product(paths: Sequence[Path]) -> dict[str, Mapping[str, ProfileTable]]:
     """Tables by product, then by model: folders in a folder are products, other files are of A100-80GB.
 
-    Exit 2 with a line for each fault.
+    Exit 2 with a line for each fault; what is implausible is said.
     """
-    tables, problems = parse_profiles_by_product(
+    parsed, problems = parse_profiles_by_product(
         [(folder, str(file), text_of(file)) for path in paths for folder, file in _files(path)]
     )
     if problems:
         raise bad_input(*problems)
-    return tables
+    for files in parsed.values():
+        implausible_rows.warn(files)
+    return {product: files.tables for product, files in parsed.items()}
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import click
 
-from controller.allocator import ProfileTable
+from controller.allocator import ProfileFiles, ProfileTable
 from controller.allocator.suspect import Key, Suspect, detect, drop_keys, parse_keys
 from sliceplane.cli.profile_files import text_of
 from sliceplane.cli.session import bad_input
@@ -30,6 +30,13 @@ def usable(tables: Tables, choice: str) -> Tables:
     gone = sum(len(tables[model].points) - len(left[model].points) for model in tables)
     click.echo(f"{choice}: dropped {gone} profile rows of the {len(keys)} that it names", err=True)
     return left
+
+
+def suspects(parsed: ProfileFiles) -> Iterator[str]:
+    """A line each, with file, line, model, size, batch and processes."""
+    for key, one in _detected(parsed.tables).items():
+        model, size, batch, processes = key
+        yield f"{parsed.places[key]}: {model} {size}g, batch {batch}, processes {processes}: suspect: {one.why}"
 
 
 def _detected(tables: Tables) -> dict[Key, Suspect]:

@@ -15,8 +15,9 @@ def test_gpus_are_numbered_on_and_costs_are_said() -> None:
         ("", "a.csv", HEADER + "alpha,7,1,1,100,10\n"),
         ("NVIDIA A30", "A30/b.csv", HEADER + "beta,4,1,1,50,10\nbeta,1,1,1,10,10\n"),
     ]
-    tables, problems = parse_profiles_by_product(files)
-    assert (sorted(tables), problems) == (["A100-80GB", "A30"], [])
+    parsed, problems = parse_profiles_by_product(files)
+    assert (sorted(parsed), problems) == (["A100-80GB", "A30"], [])
+    tables = {product: files_of.tables for product, files_of in parsed.items()}
     wanted = [Service("a", "alpha", 150.0, 100.0), Service("b", "beta", 55.0, 100.0), Service("c", "none", 1.0, 1.0)]
     made = plan_unequal(wanted, tables, [Stock(A100_80GB, 4, 3.0), Stock(A30, None, 0.5)], Options())
     said = json.loads(json.dumps(fleet_plan_to_json(made, 1.23456)))
@@ -42,7 +43,7 @@ def test_gpus_are_numbered_on_and_costs_are_said() -> None:
 def test_a_folder_of_no_product_is_a_problem() -> None:
     """Each bad folder and each bad file is named."""
     files = [("B9", "B9/a.csv", HEADER), ("A30", "A30/b.csv", "nonsense\n")]
-    tables, problems = parse_profiles_by_product(files)
+    parsed, problems = parse_profiles_by_product(files)
     assert [str(one).split(":")[0] for one in problems] == ["B9/a.csv", "A30/b.csv"]
     assert "folder 'B9' is no product that is known: one of A100-80GB" in str(problems[0])
-    assert list(tables) == ["A30"]
+    assert list(parsed) == ["A30"]
