@@ -39,17 +39,17 @@ def pack(demands: Demands, priced: Priced, expired: Expired) -> Packing | None:
     return best if best.direct else _tidied(demands, priced, best, expired)
 
 
-def _done(best: Packing) -> bool:
+def _done(best: Packing, *, tried: bool = True) -> bool:
     """Whether a better packing is not worth the time: it is proven, or in a large fleet nearly so."""
     above, large = best.total - best.lower, len(best.lots.first) > MANY
-    return above < 1 or (large and (above <= best.lower * FEW or above == 1 <= best.lower * ONE))
+    return above < 1 or (large and (above <= best.lower * FEW or (tried and above == 1 <= best.lower * ONE)))
 
 
 def _steer(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> Packing:
     """Rounds of swaps, one way a service, each from where the last one ended."""
-    for extra in EXTRAS if len(best.lots.first) <= MOST_LOTS else EXTRAS[:2]:
-        for _ in range(STEERINGS):
-            if _done(best) or expired():
+    for number, extra in enumerate(EXTRAS if len(best.lots.first) <= MOST_LOTS else EXTRAS[:2]):
+        for again in range(STEERINGS):
+            if _done(best, tried=number + again > 1) or expired():
                 return best
             pairs = near_pairs(demands, best.lots, priced.prices, extra)
             chosen = steered_groups(demands, best.lots, pairs, used_by(demands, best.lots), best.lower)

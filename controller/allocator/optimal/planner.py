@@ -7,6 +7,7 @@ prices of the sizes give a bound that is nearly always tight, and the plan is so
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 
 from common.mig import gpcs_of
 from controller.allocator.admission import admit, by_priority
@@ -26,6 +27,7 @@ from controller.allocator.types import Options, Placed, Plan, ProfileTable, Serv
 
 OPTIMAL = "optimal"
 
+_SIZE = attrgetter("segment.size")
 LARGE, LARGE_GPUS, CLOSE = 5_000, 1_000, 0.001  # services; GPUs; share of the GPUs
 
 Packed = tuple[tuple[Placed, ...], int]  # what stands where, and the bound
@@ -61,7 +63,7 @@ def plan_optimal(
         placed=found,
         unservable=tuple(sorted(unservable, key=lambda refused: order[refused.service])),
         lower_bound=bound,
-        gpcs=sum(gpcs_of(size) * number for size, number in Counter(one.segment.size for one in found).items()),
+        gpcs=sum(gpcs_of(size) * number for size, number in Counter(map(_SIZE, found)).items()),
         geometry=options.geometry,
     )
 

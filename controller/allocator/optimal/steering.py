@@ -14,7 +14,7 @@ from controller.allocator.optimal.layouts import GpuShapes, Ints
 from controller.allocator.optimal.pricing import UNIT
 from controller.allocator.optimal.swaps import Group, Lots, Pairs, group_of
 
-MOST_KINDS = 160  # differences offered to the integer programme
+MOST_KINDS = 80  # differences offered to the integer programme
 SPARE = 1.1  # offered beyond what is wanted, to round with
 
 
