@@ -17,6 +17,7 @@ from edge_agent.bundles import BundleStore, Fetch
 from edge_agent.engine import Engine
 from edge_agent.head import check
 from edge_agent.model import Answer, Assignment, Frame, Tensors, TensorSpec, Where
+from edge_agent.rollout import Rollout
 from edge_agent.serving import Serving, prepare
 from edge_agent.stats import Stats
 
@@ -53,8 +54,11 @@ class Agent:
         threads: int,
         deadline_s: float,
         dial: bool = True,
+        rollout: Rollout | None = None,
+        stats: Stats | None = None,
     ) -> None:
-        self.stats = Stats()
+        self.stats = stats or Stats()
+        self._rollout = rollout
         self.serving: Serving | None = None
         self.ready = asyncio.Event()
         self.trouble = "no bundle has been assigned yet"
@@ -77,6 +81,8 @@ class Agent:
             answer = Answer(item.id, Where.FAILED, {}, error=error.message, bundle=serving.digest)
         else:
             answer = await self._engine.answer(Frame(item.id, inputs, arrived, deadline_at), serving)
+            if self._rollout and answer.where is not Where.FAILED:
+                self._rollout.saw(inputs)
         self.stats.add(answer)
         return answer
 
@@ -91,8 +97,30 @@ class Agent:
         self._change.set()
 
     async def run_file(self, path: Path, target: str) -> None:
-        """Runs the bundle in a file with the tail at `target` ("" for none). Raises Internal, InvalidArgument."""
-        await self._switch(path, target)
+        """Runs the bundle in a file with the tail at `target`, "" for none; if it cannot be used, the last good one.
+
+        Raises Internal, InvalidArgument, FailedPrecondition if there is none.
+        """
+        try:
+            await self._switch(path, target)
+        except SliceplaneError as error:
+            if not await self.run_last(target):
+                raise
+            log.error("the bundle cannot be used; the last good one runs", path=str(path), why=error.message)
+        else:
+            await self._store.adopt(path, self._current().digest)
+
+    async def run_last(self, target: str) -> bool:
+        """Runs the bundle that ran last, without any network; False if there is none that can be used."""
+        for digest in self._rollout.last if self._rollout else ():
+            if path := self._store.find(digest):
+                try:
+                    await self._switch(path, target)
+                except SliceplaneError as error:
+                    log.error("a bundle that ran cannot be used", bundle=digest, why=error.message)
+                else:
+                    return True
+        return False
 
     async def run(self, saved: Callable[[Assignment], None]) -> None:
         """Follows the assignments until cancelled; `saved` is told each one that runs."""
@@ -129,6 +157,8 @@ class Agent:
             if self.serving and self.serving.digest == wanted.bundle_digest:
                 await self.serving.connect(wanted.target if self._dial else "")
             else:
+                if self._rollout:
+                    self._rollout.admit(wanted.bundle_digest)
                 await self._switch(await self._store.ensure(wanted.bundle_digest, self._fetch), wanted.target)
         except SliceplaneError as error:
             self.trouble = f"the assigned bundle cannot be used: {error.message}"
@@ -139,10 +169,16 @@ class Agent:
 
     async def _switch(self, path: Path, target: str) -> None:
         """Makes the bundle ready beside the one that runs, then puts it in its place."""
-        fresh = await asyncio.to_thread(_prepared, path, self._level, self._threads, self._min_level)
+        fresh, bundle = await asyncio.to_thread(
+            _prepared, path, self._level, self._threads, self._min_level, self._rollout
+        )
+        if self._rollout:
+            await self._rollout.try_out(self.serving, fresh, bundle, self._threads)
         await fresh.connect(target if self._dial else "")
         old, self.serving = self.serving, fresh
         self._engine.forget()
+        if self._rollout:
+            self._rollout.promoted(fresh.digest)
         self.ready.set()
         log.info("bundle runs", bundle=fresh.digest, level=fresh.pace.held, target=target)
         if old:
@@ -156,8 +192,11 @@ class Agent:
         return self.serving
 
 
-def _prepared(path: Path, level: str, threads: int, min_level: str) -> Serving:
+def _prepared(path: Path, level: str, threads: int, min_level: str, rollout: Rollout | None) -> tuple[Serving, Bundle]:
     try:
-        return prepare(Bundle.open(path), level, threads, min_level)
+        bundle = Bundle.open(path)
+        if rollout:
+            rollout.admit(bundle.digest)
+        return prepare(bundle, level, threads, min_level), bundle
     except BundleError as error:
         raise Internal(f"the bundle cannot be used: {error}") from error

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 from common.digests import file_digest
 from common.errors import InvalidArgument, Unavailable, Violation
 from common.names import is_digest
+from edge_agent.queue.machine import sync_folder
 
 Fetch = Callable[[str, int], AsyncIterator[bytes]]
 """The bytes of the file with that digest from that offset on, in chunks; raises Unavailable, NotFound."""
@@ -34,6 +36,8 @@ class BundleStore:
         Raises InvalidArgument for a digest that is none, Unavailable if the download breaks off or does not verify.
         """
         path = self._path(digest)
+        if path.exists() and await asyncio.to_thread(file_digest, path) != digest:
+            path.unlink()  # damaged since
         if not path.exists():
             part = path.with_suffix(".part")
             offset = part.stat().st_size if part.exists() else 0
@@ -44,6 +48,16 @@ class BundleStore:
         os.utime(path)
         self._drop_old(path)
         return path
+
+    async def adopt(self, path: Path, digest: str) -> None:
+        """Keeps a copy of a verified file, to run on from when its own place has it no more."""
+        kept = self._path(digest)
+        if not kept.exists() or await asyncio.to_thread(file_digest, kept) != digest:
+            part = kept.with_suffix(".part")
+            await asyncio.to_thread(shutil.copyfile, path, part)
+            await asyncio.to_thread(_seal, part, kept, digest)
+        os.utime(kept)
+        self._drop_old(kept)
 
     def _path(self, digest: str) -> Path:
         if not is_digest(digest):
@@ -68,3 +82,4 @@ def _seal(part: Path, path: Path, digest: str) -> None:
         part.unlink()
         raise Unavailable(f"the download of {digest} has digest {found}; it is fetched anew")
     part.rename(path)
+    sync_folder(path.parent)

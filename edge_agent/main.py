@@ -18,7 +18,7 @@ from common.exposition import expose
 from common.rpc import server as rpc
 from common.version import installed
 from common.xds_bootstrap import bootstrap_json
-from edge_agent import memory
+from edge_agent import memory, watchdog
 from edge_agent.agent import Agent
 from edge_agent.bundles import BundleStore
 from edge_agent.compute import Compute
@@ -31,7 +31,9 @@ from edge_agent.link import ControllerLink, Identity
 from edge_agent.model import Assignment, Goal, Mode, Where
 from edge_agent.ordered import in_order
 from edge_agent.results import Results, answered
+from edge_agent.rollout import Rollout
 from edge_agent.settings import Settings, options
+from edge_agent.stats import Stats
 from edge_agent.window import Window
 from protos.sliceplane.edge.v1 import edge_pb2, edge_pb2_grpc
 
@@ -74,6 +76,7 @@ class Process:
     compute: Compute
     agent: Agent
     window: Window
+    rollout: Rollout
     link: ControllerLink | None
 
 
@@ -86,7 +89,12 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     server = await _listening(parts) if settings.listen else None
     tasks: list[asyncio.Task[None]] = []
     try:
-        jobs = [_until(stop), *(await _following(parts))]
+        jobs = [
+            _until(stop),
+            watchdog.from_environment(os.environ).run(),
+            parts.rollout.watch(),
+            *(await _following(parts)),
+        ]
         if settings.queued:
             jobs.append(forward(settings, parts.agent, parts.window, spec))
         elif settings.input_dir:
@@ -111,6 +119,8 @@ def _wired(settings: Settings) -> Process:
         async for chunk in links[0].fetch(digest, offset):
             yield chunk
 
+    stats = Stats()
+    rollout = Rollout(settings.state_dir / "bundles" / "slots.json", stats.registry, settings.canary_agreement)
     agent = Agent(
         engine,
         store,
@@ -120,10 +130,12 @@ def _wired(settings: Settings) -> Process:
         threads=settings.threads,
         deadline_s=settings.deadline_ms / 1000,
         dial=settings.mode != Mode.LOCAL,
+        rollout=rollout,
+        stats=stats,
     )
     if settings.bundle is None:
         links.append(_link(settings, agent))
-    return Process(settings, compute, agent, Window(settings.window), links[0] if links else None)
+    return Process(settings, compute, agent, Window(settings.window), rollout, links[0] if links else None)
 
 
 def _link(settings: Settings, agent: Agent) -> ControllerLink:
@@ -145,6 +157,8 @@ async def _following(parts: Process) -> list[Coroutine[Any, Any, None]]:
         return []
     saved_at = settings.state_dir / "assignment.json"
     if saved := memory.load(saved_at):  # the controller may be away: begin with what it said last
+        if saved.bundle_digest not in parts.rollout.last[:1]:
+            await agent.run_last(settings.tail or saved.target)
         agent.assign(replace(saved, target=settings.tail or saved.target))
     return [agent.run(lambda assignment: memory.save(saved_at, assignment)), parts.link.run()]
 

@@ -52,6 +52,7 @@ class Settings:
     queue_max_bytes: int = 1 << 30
     queue_max_age: float = 0.0
     queue_drop: str = Drop.OLDEST.value
+    canary_agreement: float = 0.0
     mqtt: str = ""
     mqtt_in: str = ""
     mqtt_out: str = ""
@@ -179,6 +180,13 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
         type=click.Choice([drop.value for drop in Drop]),
         default=Drop.OLDEST.value,
         help="Who gives way when the queue is full; a dropped frame's result says so.",
+    ),
+    click.option(
+        "--canary-agreement",
+        type=click.FloatRange(0, 1),
+        default=0,
+        help="A new bundle runs only if it names so large a share of classes as the old one does, on the last frames. "
+        "Its head and tail must always give what its whole model gives.",
     ),
     click.option("--mqtt", default="", help="Broker, as mqtt://HOST:PORT or mqtts:// for TLS."),
     click.option(

@@ -1,0 +1,104 @@
+"""How one bundle follows another: tried on recent frames first, gone back from when it does not stand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from pathlib import Path
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter
+
+from common.bundle import Bundle
+from common.errors import FailedPrecondition
+from edge_agent import slots
+from edge_agent.canary import Run, objection
+from edge_agent.head import Runner, fits
+from edge_agent.model import Tensors
+from edge_agent.serving import Serving
+
+KEPT = 4
+WELL_AFTER_S = 10.0
+log = structlog.get_logger("rollout")
+
+
+class Rollout:
+    """Remembers in the file at `path` what runs, ran and is refused.
+
+    `agreement`: the share of classes, 0 to 1, that a new model must name as the old one does; 0: any may follow.
+    """
+
+    def __init__(self, path: Path, registry: CollectorRegistry, agreement: float = 0.0) -> None:
+        self._path, self._agreement = path, agreement
+        self._seen: deque[Tensors] = deque(maxlen=KEPT)
+        self._refusals = Counter(
+            "sliceplane_edge_bundle_refusals", "Bundles refused or gone back from.", ["why"], registry=registry
+        )
+        before = slots.load(path)
+        self._slots = before.started()
+        if self._slots.current != before.current:
+            self._refusals.labels("starts").inc()
+            log.error("the last bundle did not come up; back to the one before", bundle=before.current)
+        slots.save(path, self._slots)
+
+    @property
+    def last(self) -> tuple[str, ...]:
+        """Digests of the bundles that ran, the last one first."""
+        return tuple(filter(None, (self._slots.current, self._slots.previous)))
+
+    def saw(self, inputs: Tensors) -> None:
+        """Keeps the inputs of a frame that was answered, to try the next bundle on."""
+        self._seen.append(inputs)
+
+    def admit(self, digest: str) -> None:
+        """Raises FailedPrecondition if `digest` was refused before."""
+        if digest in self._slots.refused:
+            raise FailedPrecondition(
+                digest,
+                f"{digest} was rolled back or refused on this device; assign another one, or remove {self._path}",
+            )
+
+    async def try_out(self, old: Serving | None, fresh: Serving, bundle: Bundle, threads: int) -> None:
+        """Returns if `fresh` may run. Raises FailedPrecondition, and remembers it, if not."""
+        why = await asyncio.to_thread(self._objection, old, fresh, bundle, threads)
+        if why:
+            self._keep(self._slots.refuse(fresh.digest))
+            self._refusals.labels("canary").inc()
+            raise FailedPrecondition(fresh.digest, f"{fresh.digest} is refused: {why}")
+
+    def promoted(self, digest: str) -> None:
+        """`digest` runs."""
+        self._keep(self._slots.promoted(digest))
+
+    async def watch(self) -> None:
+        """Notes that the bundle stood for a while; never ends."""
+        while True:
+            await asyncio.sleep(WELL_AFTER_S)
+            if self._slots.starts:
+                self._keep(self._slots.well())
+
+    def _objection(self, old: Serving | None, fresh: Serving, bundle: Bundle, threads: int) -> str:
+        samples = [sample for sample in tuple(self._seen) if _takes(fresh, sample)]
+        if not samples:
+            return ""
+        tail = Runner(bundle.tail_bytes(), threads)
+        previous = _run(old.whole) if old and _takes(old, samples[0]) else None
+        return objection(
+            samples, _run(fresh.whole), lambda inputs: tail(fresh.head(inputs)[0])[0], previous, self._agreement
+        )
+
+    def _keep(self, changed: slots.Slots) -> None:
+        if changed != self._slots:
+            self._slots = changed
+            slots.save(self._path, changed)
+
+
+def _run(model: Runner) -> Run:
+    return lambda inputs: model(inputs)[0]
+
+
+def _takes(serving: Serving, inputs: Tensors) -> bool:
+    specs = {spec.name: spec for spec in serving.whole.inputs}
+    return specs.keys() == inputs.keys() and all(
+        value.dtype.name == specs[name].dtype and fits(specs[name].shape, value.shape) for name, value in inputs.items()
+    )

@@ -1,0 +1,71 @@
+"""Which bundle runs, which ran before, and which are not to run again: kept over restarts, changed atomically."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from common.names import is_digest
+
+MAX_STARTS = 3
+REMEMBERED = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Slots:
+    """Digests, "" for none. `starts`: how often `current` was started since it last ran well for a while."""
+
+    current: str = ""
+    previous: str = ""
+    starts: int = 0
+    refused: tuple[str, ...] = ()
+
+    def started(self) -> Slots:
+        """As the agent starts; after too many starts that went wrong, with the previous bundle in its place again."""
+        if self.starts >= MAX_STARTS and self.previous:
+            return Slots(self.previous, "", 1, (*self.refused, self.current)[-REMEMBERED:])
+        return replace(self, starts=self.starts + 1)
+
+    def well(self) -> Slots:
+        """`current` has run for a while."""
+        return replace(self, starts=0)
+
+    def promoted(self, digest: str) -> Slots:
+        """`digest` is the one that runs from now on."""
+        if digest == self.current:
+            return self
+        refused = tuple(one for one in self.refused if one != digest)
+        return Slots(digest, self.current, 1, refused)
+
+    def refuse(self, digest: str) -> Slots:
+        """`digest` is not to run."""
+        return replace(self, refused=(*(one for one in self.refused if one != digest), digest)[-REMEMBERED:])
+
+
+def load(path: Path) -> Slots:
+    """What was saved; empty slots where there is nothing that can be read."""
+    try:
+        saved = json.loads(path.read_text())
+        refused = tuple(one for one in saved["refused"] if is_digest(str(one)))
+        current, previous = (str(saved[key]) if is_digest(str(saved[key])) else "" for key in ("current", "previous"))
+        return Slots(current, previous, int(saved["starts"]), refused)
+    except (OSError, ValueError, KeyError, TypeError):
+        return Slots()
+
+
+def save(path: Path, slots: Slots) -> None:
+    """Replaces what was saved: a power loss leaves the one or the other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    with fresh.open("w") as file:
+        file.write(json.dumps(asdict(slots)))
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
