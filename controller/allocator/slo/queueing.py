@@ -11,11 +11,13 @@ stream that misses 1/B as often.
 """
 
 import math
-from collections.abc import Iterable
-from dataclasses import replace
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, groupby
+from operator import attrgetter
 
-from controller.allocator.slo.turns import STEPS, most_arrivals, rounded
+import numpy as np
+
+from controller.allocator.slo.turns import STEPS, admitted_arrivals
 from controller.allocator.types import Options, Point
 
 SLO_SHARE = 0.9  # of the SLO; the rest is the paper's own margin of a tenth, for what a profile does not see
@@ -27,16 +29,20 @@ def derated(points: Iterable[Point], slo_ms: float, options: Options) -> list[Po
     `throughput` becomes the highest arrival rate, items/s over all processes, at which at least
     `options.attainment` of the requests take at most `slo_ms`, arrivals Poisson with peaks of `burstiness`.
     """
-    slo_ms = rounded_slo(slo_ms)
-    ordered = sorted(points, key=lambda point: (point.size, point.processes, point.batch))
-    found = []
-    for _, alike in groupby(ordered, key=lambda point: (point.size, point.processes)):
-        slowest = 0.0
-        for point in alike:
-            slowest = max(slowest, point.latency_ms)  # a smaller batch may have been measured as slower
-            rate = admitted(point.batch, slowest, slo_ms, options) * point.processes
-            if rate > 0:
-                found.append(replace(point, throughput=min(rate, point.throughput)))
+    ordered = sorted(points, key=attrgetter("size", "processes", "batch"))
+    rates = admitted(ordered, _slowest(ordered), rounded_slo(slo_ms), options)
+    return [
+        Point(p.size, p.batch, p.processes, min(rate * p.processes, p.throughput), p.latency_ms)
+        for p, rate in zip(ordered, rates, strict=True)
+        if rate > 0
+    ]
+
+
+def _slowest(ordered: Iterable[Point]) -> list[float]:
+    """The latency of each point or of a smaller batch of its kind that was measured as slower, ms."""
+    found: list[float] = []
+    for _, alike in groupby(ordered, key=attrgetter("size", "processes")):
+        found += accumulate((point.latency_ms for point in alike), max)
     return found
 
 
@@ -45,11 +51,16 @@ def rounded_slo(slo_ms: float) -> float:
     return float(2 ** (math.floor(math.log2(slo_ms) * STEPS + 1e-9) / STEPS))
 
 
-def admitted(batch: int, latency_ms: float, slo_ms: float, options: Options) -> float:
-    """Items per second that one process of such batches admits."""
+def admitted(points: Sequence[Point], latencies_ms: Sequence[float], slo_ms: float, options: Options) -> list[float]:
+    """Items per second that one process of each point admits, whose full batches take so long."""
     misses = (1 - options.attainment) / options.burstiness
-    arrivals = most_arrivals(batch, rounded(SLO_SHARE * slo_ms / latency_ms), misses)
-    return arrivals * 1000 / latency_ms / options.burstiness
+    batches, latencies = np.array([point.batch for point in points]), np.array(latencies_ms)
+    turns = SLO_SHARE * slo_ms / latencies
+    arrivals = np.zeros(batches.size)
+    for batch in np.unique(batches):
+        alike = batches == batch
+        arrivals[alike] = admitted_arrivals(int(batch), turns[alike], misses)
+    return list((arrivals * 1000 / latencies / options.burstiness).tolist())
 
 
 def least_slo_ms(points: Iterable[Point], options: Options) -> float:

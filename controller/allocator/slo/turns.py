@@ -19,79 +19,72 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-MOST_TURNS = 64.0  # an objective of more turns is taken as this many: 99 % of a full load are admitted by then
+MOST_OCTAVES = 6  # an objective of more than 64 turns is taken as that many: 99 % of a full load are admitted by then
 STEPS = 64  # objectives in turns are rounded down to so many steps an octave
+BLOCK = 16  # steps that are found together: one costs little less
 HALVINGS = 13  # to 0.003 of theta: at most 0.3 % less is admitted than could be
 STEEPEST = 24.0  # theta at which next to nothing is admitted
 
 
-@lru_cache(maxsize=65_536)
-def most_arrivals(batch: int, turns: float, misses: float) -> float:
-    """The most arrivals per turn, Poisson, at which at most the share `misses` takes longer than `turns`.
+def admitted_arrivals(batch: int, turns: Floats, misses: float) -> Floats:
+    """`most_arrivals` for each of `turns`, rounded down to a grid whose results are kept; below a turn none."""
+    steps = np.floor(np.log2(np.clip(turns, 1.0, 2.0**MOST_OCTAVES)) * STEPS + 1e-9).astype(np.int64)
+    kept = _kept(batch, misses)
+    unknown = steps[np.isnan(kept[steps])]
+    if unknown.size:
+        blocks = np.unique(unknown // BLOCK)
+        wanted = (blocks[:, None] * BLOCK + np.arange(BLOCK)).ravel()
+        kept[wanted] = most_arrivals(batch, 2 ** (wanted / STEPS), misses)
+    return np.where(turns < 1, 0.0, kept[steps])
+
+
+@lru_cache(maxsize=4_096)
+def _kept(_batch: int, _misses: float) -> Floats:
+    """What is known so far of a batch and a share, by step; NaN where nothing is."""
+    return np.full(MOST_OCTAVES * STEPS + BLOCK, math.nan)
+
+
+def most_arrivals(batch: int, turns: Floats, misses: float) -> Floats:
+    """The most arrivals per turn, Poisson, at which at most the share `misses` takes longer than `turns`, 1 or more.
 
     Between 0 (even one in a day would be late) and `batch`. Grows with `batch`, `turns` and `misses`.
     """
-    turns = min(turns, MOST_TURNS)
-    if turns < 1:
-        return 0.0
-    low, high = 0.0, STEEPEST  # of theta, from which the arrivals follow without solving for a root
+    low, high = np.zeros(turns.size), np.full(turns.size, STEEPEST)  # of theta: no need to solve for a root
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        arrivals = middle * batch / math.expm1(middle)
-        low, high = (low, middle) if _late(arrivals, middle, batch, turns) <= misses else (middle, high)
-    return high * batch / math.expm1(high) if high < STEEPEST else 0.0
+        holds = missed(middle, batch, turns) <= misses
+        low, high = np.where(holds, low, middle), np.where(holds, middle, high)
+    return np.where(high < STEEPEST, high * batch / np.expm1(high), 0.0)
 
 
-def rounded(turns: float) -> float:
-    """`turns` rounded down to the grid that results are kept for."""
-    if turns < 1:
-        return 0.0
-    return float(2 ** (math.floor(math.log2(min(turns, MOST_TURNS)) * STEPS + 1e-9) / STEPS))
-
-
-def missed(arrivals: float, batch: int, turns: float) -> float:
-    """At most this share of requests takes longer than `turns`, 1 or more; `arrivals` above 0, per turn."""
-    return 1.0 if arrivals >= batch else _late(arrivals, decay(arrivals, batch), batch, turns)
-
-
-def decay(arrivals: float, batch: int) -> float:
-    """Kingman's theta, rounded down; `arrivals` below `batch`."""
-    low = math.log(batch / arrivals)  # where a (e^t - 1) - t b is least, hence negative
-    high = low + 1
-    while arrivals * math.expm1(high) < high * batch:
-        high += 1
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (middle, high) if arrivals * math.expm1(middle) < middle * batch else (low, middle)
-    return low
-
-
-def _late(arrivals: float, theta: float, batch: int, turns: float) -> float:
-    """The share that is late, by `theta`.
+def missed(theta: Floats, batch: int, turns: Floats) -> Floats:
+    """At most this share takes longer than `turns`, each for the arrivals of which `theta` is Kingman's.
 
     Who comes u into a turn finds Q and the u turns' arrivals ahead, rides in turn j = floor(ahead / batch) after
     this one and is answered (1 - u) + (j + 1) turns after it came: in time if j <= floor(turns - 2 + u), which is one
     more from u = 1 - (turns' fraction) on.
     """
-    whole = math.floor(turns)
-    counts = np.arange(int(arrivals + 12 * math.sqrt(arrivals) + 30))  # more do not come
+    arrivals = theta * batch / np.expm1(theta)
+    whole = np.floor(turns)
+    most = float(arrivals.max())
+    counts = np.arange(int(most + 12 * math.sqrt(most) + 30))  # more do not come
     early = _tails(arrivals * (1 - (turns - whole)), counts)
-    all_of_it = _tails(arrivals, counts)
-    late = _left(batch * (whole - 1) - counts, theta) @ early
-    late += _left(batch * whole - counts, theta) @ np.maximum(all_of_it - early, 0.0)
-    idle = -math.expm1(-theta) * math.exp(-arrivals)  # at least; per arrival of a turn
-    return float(late / (arrivals + idle))
+    after = np.maximum(_tails(arrivals, counts) - early, 0.0)
+    late = (_left(batch * (whole - 1), counts, theta) * early).sum(axis=1)
+    late += (_left(batch * whole, counts, theta) * after).sum(axis=1)
+    idle = -np.expm1(-theta) * np.exp(-arrivals)  # at least; per arrival of a turn
+    return np.asarray(late / (arrivals + idle))
 
 
-def _left(least: npt.NDArray[np.int64], theta: float) -> Floats:
-    """P(Q >= least), at most."""
-    return np.asarray(np.exp(-theta * np.maximum(least, 0)))
+def _left(ahead: Floats, counts: npt.NDArray[np.int64], theta: Floats) -> Floats:
+    """P(Q + count >= ahead) by count, at most."""
+    return np.asarray(np.exp(-theta[:, None] * np.maximum(ahead[:, None] - counts, 0)))
 
 
-def _tails(mean: float, counts: npt.NDArray[np.int64]) -> Floats:
-    """P(Poisson(mean) > k) for k = 0, 1, ...: the integral of P(Poisson(x) = k) over x from 0 to `mean`."""
-    chances = np.exp(counts * math.log(mean) - mean - _log_factorials(counts.size)) if mean > 0 else counts * 0.0
-    return np.asarray(np.cumsum(chances[::-1])[::-1] - chances)
+def _tails(means: Floats, counts: npt.NDArray[np.int64]) -> Floats:
+    """P(Poisson(mean) > k) for k = 0, 1, ...: the integral of P(Poisson(x) = k) over x from 0 to each mean, above 0."""
+    chances = np.exp(counts * np.log(means)[:, None] - means[:, None] - _log_factorials(counts.size))
+    return np.asarray(np.cumsum(chances[:, ::-1], axis=1)[:, ::-1] - chances)
 
 
 @lru_cache(maxsize=512)
