@@ -46,7 +46,7 @@ def allowed_points(service: Service, table: ProfileTable, options: Options) -> l
 def widened(options: Options, services: Iterable[Service]) -> Options:
     """With wide instances (1g.20gb) as sizes of their own where a service's processes may need their memory.
 
-    A plan made with these has the widened geometry; re-planning and sharing do not know it yet.
+    A plan made with these has the widened geometry; who re-plans gives the GPUs the same one.
     """
     geometry = options.geometry
     wide = [profile for profile in geometry.profiles if profile.wide]

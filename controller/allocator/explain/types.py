@@ -1,6 +1,7 @@
 """What an explanation says: frozen values.
 
-Units: throughput and rate in items per second, times in milliseconds, size in GPCs, shares of 1.
+Units: throughput and rate in items per second, times in milliseconds, size in GPCs (of a wide instance 10 × memory
+slices + GPCs), shares of 1.
 """
 
 from dataclasses import dataclass
