@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.split_replay import activations, images, published
+from bench.split_replay import activations, published
 from bench.split_replay.network import SIDE, network
 from bench.split_replay.networks import side_of
 from bench.split_replay.photos import photos
@@ -17,11 +17,15 @@ from bench.split_replay.plot import draw
 from bench.split_replay.report import text
 from bench.split_replay.tables import ranked
 from bench.split_replay.ways import Measured
+from slicer.measure import Cost
+from slicer.measure.upload import upload_costs
+from slicer.pixels import GUESSED
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DATA = REPOSITORY.parent / "shared" / "data" / "scissionlite"
 FACTORS = (1.0, 2.0, 3.0, 4.0, 6.0)
 FACTOR = 3.0
+REPEATS = 9
 
 
 def main() -> None:
@@ -49,7 +53,11 @@ def _measured(networks: dict[str, list[published.Block]]) -> Measured:
     places, codec = activations.measure(measured, photos(SIDE))
     print("images", file=sys.stderr)
     sides = sorted({side_of(name) for name in networks})
-    return Measured(measured.name, places, codec, {side: images.measure(photos(side)) for side in sides})
+    return Measured(measured.name, places, codec, {side: _images(side) for side in sides})
+
+
+def _images(side: int) -> tuple[Cost, ...]:
+    return upload_costs([one[None] for one in photos(side)], GUESSED, None, 1.0, REPEATS)
 
 
 def _replay(data: Path, measured: Measured, factor: float, out: Path) -> str:

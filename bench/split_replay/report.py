@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from bench.allocator.report import table
 from bench.split_replay.activations import SIZES
+from bench.split_replay.network import SIDE
 from bench.split_replay.networks import first_block
 from bench.split_replay.photos import NAMES
-from bench.split_replay.tables import COLUMNS, LINK, PRIVATE, best
+from bench.split_replay.tables import FREE, LINK, PRIVATE, best
 from bench.split_replay.ways import Measured, place_at
-from slicer.cost import Ranked
+from slicer.cost import Kind, Ranked
 
 Networks = Mapping[str, Sequence[Ranked]]
 Triton = Mapping[tuple[str, bool], Mapping[float, Sequence[Ranked]]]
@@ -38,12 +39,13 @@ By how much slower the device is at encoding than this machine (1: as fast), pri
 ## 18 networks, TX2 GPU, TensorFlow edge (Ampere)
 
 Latency in ms of the best candidate of each column; *choice* is the fastest of all, local and uploads included. Where a
-column is empty it has no admissible candidate. Without JPEG among the candidates VGG16 and VGG19 stay local.
+column is empty it has no admissible candidate. Without image codecs these stay local:
+{_local_ones(free)}.
 
-{_network_table(free, list(COLUMNS))}
+{_network_table(free, FREE)}
 Private:
 
-{_network_table(private, list(PRIVATE))}
+{_network_table(private, PRIVATE)}
 ![Latency of 18 networks](split-replay.png)
 
 ## What was measured
@@ -59,7 +61,7 @@ rectified ones as most published cuts have, DenseNet169's at layer 5 among them.
 Ms on one core of this machine, medians:
 
 {_time_table(measured)}
-Images of 224×224, means; encoding and decoding in ms here:
+Images of {SIDE}×{SIDE}, raw and compressed, means with the message around them; encoding and decoding in ms here:
 
 {_image_table(measured)}
 ## How to read it
@@ -82,9 +84,9 @@ Images of 224×224, means; encoding and decoding in ms here:
 def _triton_table(triton: Triton, factor: float) -> str:
     rows = []
     for (device, private), found in triton.items():
-        cells = [_cell(found[factor], column, private) for column in COLUMNS]
+        cells = [_cell(found[factor], column, private) for column in FREE]
         rows.append([f"TX2 {device.upper()}", "yes" if private else "", *cells])
-    return table(["device", "private", *COLUMNS], rows)
+    return table(["device", "private", *FREE], rows)
 
 
 def _cell(found: Sequence[Ranked], column: str, private: bool) -> str:
@@ -140,9 +142,16 @@ def _time_table(measured: Measured) -> str:
 
 
 def _image_table(measured: Measured) -> str:
-    raw = [["raw uint8", f"{3 * 224 * 224:,}", "", ""]]
-    rows = [[c.level, f"{c.size:,.0f}", f"{c.encode_ms:.2f}", f"{c.decode_ms:.2f}"] for c in measured.images[224]]
-    return table(["image", "bytes", "encode", "decode"], raw + rows)
+    rows = [
+        [one.level, f"{one.size:,.0f}", f"{one.encode.median_ms:.2f}", f"{one.decode.median_ms:.2f}"]
+        for one in measured.images[SIDE]
+    ]
+    return table(["image", "bytes", "encode", "decode"], rows)
+
+
+def _local_ones(networks: Networks) -> str:
+    winners = {name: best(found, "no image codec") for name, found in networks.items()}
+    return ", ".join(name for name, one in winners.items() if one and one.candidate.kind is Kind.LOCAL) or "none"
 
 
 def _private_layers(networks: Networks) -> str:

@@ -25,7 +25,7 @@ _SPOILT = frozenset({"jpeg-75", "jpeg-50", "webp-75"})  # a choice may not be wo
 
 COLUMNS: Mapping[str, Callable[[Candidate], bool]] = {
     "local": lambda one: one.kind is Kind.LOCAL,
-    "raw uint8": lambda one: one.kind is Kind.UPLOAD and one.level == "raw",
+    "raw uint8": lambda one: one.level == "u8",
     "JPEG 95": lambda one: one.level == "jpeg-95",
     "JPEG 75": lambda one: one.level == "jpeg-75",
     "fp32 split": lambda one: one.level == FP32.level,
@@ -33,15 +33,16 @@ COLUMNS: Mapping[str, Callable[[Candidate], bool]] = {
     "ours, untrained": lambda one: one.level.startswith("plain "),
     "ours, with TL": lambda one: one.level.startswith("pooled "),
     "choice": lambda one: one.level not in _SPOILT,
+    "no image codec": lambda one: not one.level.startswith(("jpeg", "webp")),
 }
+FREE = tuple(COLUMNS)[:-1]
 PRIVATE = ("local", "fp32 split", "paper's TL", "ours, untrained", "ours, with TL", "choice")
 
 
 def ranked(model: str, blocks: Sequence[Block], measured: Measured, factor: float, private: bool) -> list[Ranked]:
     """Every candidate of a network, the best first."""
-    side = side_of(model)
     ours = [one for way in ("plain", "pooled") for one in codings(blocks, measured, way, factor)]
-    found = candidates(blocks, [FP32, TRANSFER_LAYER, *ours], uploads(measured.images[side], side, factor))
+    found = candidates(blocks, [FP32, TRANSFER_LAYER, *ours], uploads(measured.images[side_of(model)], factor))
     layer = first_block(model)
     return rank(found, LINK, Criteria(private=Layer(f"layer {layer}", layer)) if private else None)
 

@@ -10,8 +10,8 @@ from itertools import accumulate
 import numpy as np
 
 from bench.split_replay.activations import SIZES, CodecCost, Place, levels
-from bench.split_replay.images import ImageCost
 from slicer.cost import Block, Coded, Coding
+from slicer.measure import Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Measured:
     network: str
     places: Sequence[Place]
     codec: CodecCost
-    images: Mapping[int, Sequence[ImageCost]]
+    images: Mapping[int, Sequence[Cost]]
 
 
 def codings(blocks: Sequence[Block], measured: Measured, way: str, factor: float) -> list[Coding]:
@@ -36,10 +36,13 @@ def codings(blocks: Sequence[Block], measured: Measured, way: str, factor: float
     ]
 
 
-def uploads(costs: Sequence[ImageCost], side: int, factor: float) -> list[tuple[str, Coded]]:
-    """The input itself: raw uint8 RGB, and as measured images."""
-    coded = [(one.level, Coded(one.size, factor * one.encode_ms, one.decode_ms)) for one in costs]
-    return [("raw", Coded(3.0 * side * side)), *coded]
+def uploads(costs: Sequence[Cost], factor: float) -> list[Coding]:
+    """The input itself, as uint8 and as compressed images."""
+    return [Coding(one.level, partial(_sent, one, factor), one.lossless) for one in costs]
+
+
+def _sent(cost: Cost, factor: float, _first: Block) -> Coded:
+    return Coded(cost.size, factor * cost.encode.median_ms, cost.decode.median_ms)
 
 
 def place_at(places: Sequence[Place], share: float) -> Place:

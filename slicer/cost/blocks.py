@@ -40,7 +40,7 @@ class Coded:
 
 @dataclass(frozen=True, slots=True)
 class Coding:
-    """A way to send tensors; `of` is None where it cannot be used."""
+    """A way to send what a block gives, or the input of the first block; `of` is None where it cannot be used."""
 
     level: str
     of: Callable[[Block], Coded | None]
@@ -77,17 +77,17 @@ TRANSFER_LAYER = Coding("paper-tl", _pooled)
 def candidates(
     blocks: Sequence[Block],
     codings: Iterable[Coding],
-    uploads: Iterable[tuple[str, Coded]] = (),
+    uploads: Iterable[Coding] = (),
     defects: Defects | None = None,
 ) -> list[Candidate]:
-    """The local run, the uploads of the input (level, what it is coded to), and each coding after each block.
+    """The local run, each of `uploads` of the input, and each of `codings` after each block.
 
     After the last block there is nothing left to send: that is the local run. Layers count as depth.
     """
     wrong = defects or Defects()
     found = [] if wrong.no_local else [local(blocks)]
     if not wrong.no_upload:
-        found += [_upload(blocks, level, coded) for level, coded in uploads]
+        found += [one for coding in uploads for one in _uploads(blocks, coding)]
     for coding in codings:
         found += _splits(blocks, coding, 2 if wrong.coding_twice else 1)
     return found
@@ -98,13 +98,15 @@ def local(blocks: Sequence[Block]) -> Candidate:
     return Candidate(Kind.LOCAL, "", blocks[-1].layer, "", sum(block.device_ms for block in blocks))
 
 
-def _upload(blocks: Sequence[Block], level: str, coded: Coded) -> Candidate:
+def _uploads(blocks: Sequence[Block], coding: Coding) -> Iterator[Candidate]:
     first = blocks[0]
     whole = sum(block.edge_ms for block in blocks) if first.tail_ms is None else first.edge_ms + first.tail_ms
-    return Candidate(
-        Kind.UPLOAD, "input", 0, level, 0.0, coded.encode_ms, coded.size, coded.decode_ms, whole,
-        lossless=level == "raw",
-    )  # fmt: skip
+    coded = coding.of(first)
+    if coded is not None:
+        yield Candidate(
+            Kind.UPLOAD, "input", 0, coding.level, 0.0, coded.encode_ms, coded.size, coded.decode_ms, whole,
+            lossless=coding.lossless,
+        )  # fmt: skip
 
 
 def _splits(blocks: Sequence[Block], coding: Coding, times: int) -> Iterator[Candidate]:

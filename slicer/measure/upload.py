@@ -25,7 +25,7 @@ QUALITIES = (("jpeg", 95), ("jpeg", 85), ("jpeg", 75), ("jpeg", 50), ("webp", 90
 
 
 def upload_costs(
-    inputs: Sequence[Array], scaling: Scaling, judge: Judge, slowdown: float, repeats: int
+    inputs: Sequence[Array], scaling: Scaling, judge: Judge | None, slowdown: float, repeats: int
 ) -> tuple[Cost, ...]:
     """One cost for raw uint8 and each quality; none where the inputs are no single images of 1 or 3 channels."""
     axis = _channels(inputs[0])

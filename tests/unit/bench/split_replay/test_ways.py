@@ -8,7 +8,9 @@ from bench.split_replay.networks import first_block, side_of
 from bench.split_replay.published import networks
 from bench.split_replay.tables import best, ranked
 from bench.split_replay.ways import Measured, codings, place_at, uploads
-from slicer.cost import Block, Kind
+from slicer.cost import Block, Coded, Kind
+from slicer.measure import Cost
+from slicer.measure.spread import Spread
 from tests.shared_data import shared_data
 
 NAMES = [level.name for level in levels()]
@@ -44,10 +46,11 @@ def test_codings_scale_bits_and_times() -> None:
     assert codings(BLOCKS, MEASURED, "pooled", 3.0)[0].of(BLOCKS[1]) is None
 
 
-def test_uploads_start_with_the_raw_image() -> None:
-    """Three bytes a pixel."""
-    assert uploads([], 224, 3.0) == [("raw", uploads([], 224, 1.0)[0][1])]
-    assert uploads([], 224, 3.0)[0][1].size == 150_528
+def test_uploads_take_what_was_measured() -> None:
+    """Encoding on the device, which is slower; decoding on the edge, which is not."""
+    ten = Spread(10.0, 11.0, 0.1, 9)
+    (raw,) = uploads([Cost("u8", 150_540, 150_540, ten, ten, True, None)], 3.0)
+    assert (raw.level, raw.lossless, raw.of(BLOCKS[0])) == ("u8", True, Coded(150_540, 30.0, 10.0))
 
 
 def test_every_published_network_has_its_columns() -> None:

@@ -5,12 +5,25 @@ from typing import Any
 import pytest
 
 from bench.split_replay.published import golden, networks, triton
-from slicer.cost import FP32, PUBLISHED, TRANSFER_LAYER, Coded, Criteria, Defects, Kind, Layer, Link, candidates, rank
+from slicer.cost import (
+    FP32,
+    PUBLISHED,
+    TRANSFER_LAYER,
+    Coded,
+    Coding,
+    Criteria,
+    Defects,
+    Kind,
+    Layer,
+    Link,
+    candidates,
+    rank,
+)  # fmt: skip
 from tests.shared_data import shared_data
 
 PING_MS = 27.4
 TOLERANCE_MS = 0.1
-RAW_IMAGE = ("raw", Coded(224 * 224 * 3))
+RAW_IMAGE = Coding("raw", lambda _: Coded(224 * 224 * 3), lossless=True)
 PRIVATE = Criteria(private=Layer("layer 5", 5))
 
 
