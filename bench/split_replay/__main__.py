@@ -42,6 +42,7 @@ def main() -> None:
         raise SystemExit("error: --device-factor must be above 0")
     if not (chosen.data / "layers.csv").exists():
         raise SystemExit(f"error: {chosen.data} has no layers.csv: say --data FOLDER with the published timings")
+    chosen.out.mkdir(parents=True, exist_ok=True)
     measured = _measured(published.networks(chosen.data))
     page = _replay(chosen.data, measured, chosen.device_factor, chosen.out)
     print(page)
@@ -75,7 +76,6 @@ def _replay(data: Path, measured: Measured, factor: float, out: Path) -> str:
         for hidden in (False, True)
     }
     page = text(free, private, triton, measured, factor)
-    out.mkdir(parents=True, exist_ok=True)
     (out / "split-replay.md").write_text(page)
     draw(free, private, out / "split-replay.png")
     return page
