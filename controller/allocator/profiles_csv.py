@@ -33,6 +33,8 @@ OWN_HEADER = "model,mig_size,batch,processes,segment_items_per_s,latency_ms"
 
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
+_PROFILE_NAME = re.compile(r"([0-9])g(\.[0-9]+gb)?", re.IGNORECASE)
+_PARTED = re.compile(r"[;\t|]")
 _ABSENT = ("N/A", "NA")
 
 
@@ -154,6 +156,7 @@ def _columns(file: str, number: int, header: list[str]) -> list[str]:
     """The header in our column names. Raises _BadFileError on any but the two known headers."""
     if set(header) == set(PARVAGPU_COLUMNS) and len(header) == len(PARVAGPU_COLUMNS):
         return [PARVAGPU_COLUMNS[title] for title in header]
+    _refuse_no_header(file, number, header)
     repeated = next((title for title in header if header.count(title) > 1), None)
     unknown = next((title for title in header if title not in OWN_COLUMNS), None)
     if repeated is not None:
@@ -170,16 +173,28 @@ def _columns(file: str, number: int, header: list[str]) -> list[str]:
     return header
 
 
+def _refuse_no_header(file: str, number: int, header: list[str]) -> None:
+    """Raises _BadFileError where the first line is data, or its cells are parted by something else than commas."""
+    if any(_DECIMAL.fullmatch(title) for title in header):
+        what = f"is no header but data; begin with a header such as {OWN_HEADER}"
+        raise _BadFileError(Problem(file, number, "", what))
+    if len(header) == 1 and (parted := _PARTED.search(header[0])):
+        by = "tabs" if parted[0] == "\t" else repr(parted[0])
+        raise _BadFileError(Problem(file, number, "", f"cells are parted by {by}; write commas between them"))
+
+
 def _key(row: _Row, seen: Mapping[tuple[str, int, int, int], str]) -> tuple[str, int, int, int]:
     """The model and the triplet that the row measures."""
     if not row.model:
         raise row.refuse("model", "is empty")
+    if named := _PROFILE_NAME.fullmatch(row.cells["mig_size"]):
+        raise row.refuse("mig_size", f"write the GPCs alone: {named[1]} for {named[0]}")
     size = _whole(row, "mig_size", max(SIZES))
     if size not in SIZES:
         raise row.refuse("mig_size", f"no GPU has a size of {size} GPCs; sizes are 1, 2, 3, 4 and 7")
     key = (row.model, size, _whole(row, "batch", MOST_BATCH), _whole(row, "processes", MOST_PROCESSES))
     if key in seen:
-        what = f"{size}g, batch {key[2]}, processes {key[3]} was measured before, at {seen[key]}"
+        what = f"{size}g, batch {key[2]}, processes {key[3]} was measured before, at {seen[key]}; keep one"
         raise row.refuse("mig_size", what)
     return key
 
@@ -221,7 +236,7 @@ def _figure(row: _Row, column: str) -> float | None:
     if not cell:
         raise row.refuse(column, "is empty; write N/A for a point that was not measured, 0 for out of memory")
     if not _DECIMAL.fullmatch(cell):
-        raise row.refuse(column, f"must be a number, got {cell!r}")
+        raise row.refuse(column, f"must be a plain number such as 12.5, no unit, no thousands' marks; got {cell!r}")
     value = float(cell)
     if value < 0:
         raise row.refuse(column, f"must not be negative, got {cell}")

@@ -64,14 +64,26 @@ def test_forms_that_editors_and_spreadsheets_write(text: str) -> None:
     ("row", "expected"),
     [
         ("1,8,1,-5,0.1", ":3: Throughput: must not be negative, got -5"),
-        ("1,8,1,nan,0.1", ":3: Throughput: must be a number, got 'nan'"),
-        ("1,8,1,10,inf", ":3: Latency: must be a number, got 'inf'"),
-        ("1,8,1,1_0,0.1", ":3: Throughput: must be a number, got '1_0'"),
+        (
+            "1,8,1,nan,0.1",
+            ":3: Throughput: must be a plain number such as 12.5, no unit, no thousands' marks; got 'nan'",
+        ),
+        ("1,8,1,10,inf", ":3: Latency: must be a plain number such as 12.5, no unit, no thousands' marks; got 'inf'"),
+        (
+            "1,8,1,1_0,0.1",
+            ":3: Throughput: must be a plain number such as 12.5, no unit, no thousands' marks; got '1_0'",
+        ),
         ("1,8,1,1e300,0.1", ":3: Throughput: must be from 1e-05 to 1e+09, got 1e300: check the unit"),
         ("1,8,1,10,", ":3: Latency: is empty; write N/A"),
         ("1,8,1,10,0", ":3: Latency: is 0 or N/A, but the other figure is not"),
         ("1,8,1,N/A,0.1", ":3: Throughput: is 0 or N/A, but the other figure is not"),
         ("5,8,1,10,0.1", ":3: Mig instance: no GPU has a size of 5 GPCs; sizes are 1, 2, 3, 4 and 7"),
+        ("3g.40gb,8,1,10,0.1", ":3: Mig instance: write the GPCs alone: 3 for 3g.40gb"),
+        (
+            '1,8,1,"1,200",0.1',
+            ":3: Throughput: must be a plain number such as 12.5, no unit, no thousands' marks; got '1,200'",
+        ),
+        ("1,8,1,10,100ms", ":3: Latency: must be a plain number such as 12.5, no unit"),
         ("9,8,1,10,0.1", ":3: Mig instance: must be a whole number from 1 to 7, got '9'"),
         ("1,0,1,10,0.1", ":3: Batch size: must be a whole number from 1 to 65536, got '0'"),
         ("1,8.5,1,10,0.1", ":3: Batch size: must be a whole number"),
@@ -99,7 +111,9 @@ def test_a_bad_row_is_named_by_file_line_and_column(row: str, expected: str) -> 
         (OURS.replace(",segment_items_per_s", ""), "folder/net.csv:1: throughput: give one of"),
         (OURS.replace("batch", "batch,batch"), "folder/net.csv:1: batch: stands twice in the header"),
         (OURS + ",1,8,3,10,25\n", "folder/net.csv:2: model: is empty"),
-        ("1,8,1,10,0.1\n", "folder/net.csv:1: 1: stands twice"),
+        ("1,8,1,10,0.1\n", "folder/net.csv:1: is no header but data; begin with a header such as model,"),
+        (OURS.replace(",", "\t"), "folder/net.csv:1: cells are parted by tabs; write commas between them"),
+        (OURS.replace(",", "|"), "folder/net.csv:1: cells are parted by '|'; write commas"),
     ],
 )
 def test_a_bad_file_is_one_clear_problem(text: str, expected: str) -> None:
@@ -120,7 +134,7 @@ def test_a_point_may_be_measured_once_over_all_files() -> None:
     row = "net,1,8,1,10,25\n"
     found = parse_profile_files([("x.csv", OURS + row), ("y.csv", OURS + row + "net,1,8,2,10,25\n")])
     assert [str(problem) for problem in found.problems] == [
-        "y.csv:2: mig_size: 1g, batch 8, processes 1 was measured before, at x.csv:2"
+        "y.csv:2: mig_size: 1g, batch 8, processes 1 was measured before, at x.csv:2; keep one"
     ]
     assert len(found.tables["net"].points) == 2
 
