@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command 
 BIN := .venv/bin
 KEEP ?=
 
-.PHONY: help install demo test check bench-allocator bench-baselines bench-live bench-replay bench-sharing bench-split-replay protos migration fmt clean
+.PHONY: help install demo test check chaos-edge bench-allocator bench-baselines bench-live bench-replay bench-sharing bench-split-replay protos migration fmt clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,10 @@ check: install ## lint, types, import walls, protos
 	@$(BIN)/buf lint
 	@$(BIN)/buf breaking --against protos/released.binpb
 	@protos/check.sh
+
+chaos-edge: install ## break the edge 200 times while frames flow (as root); writes docs/results/chaos-edge.md
+	@bench/chaos_edge/install_faketime.sh
+	@$(BIN)/python -m bench.chaos_edge $(ARGS)
 
 bench-allocator: install ## plan scenarios and drawn fleets optimally and as ParvaGPU does; writes docs/results/allocator.md
 	@$(BIN)/python -m bench.allocator $(ARGS)

@@ -127,6 +127,7 @@ class Broker:
         self._client.on_disconnect = self._on_disconnect
         self._client.on_message = self._on_message
         self._client.on_publish = self._on_publish
+        self._client.on_subscribe = self._on_subscribe
 
     async def run(self) -> None:
         """Stays connected until cancelled."""
@@ -201,6 +202,14 @@ class Broker:
         self, _client: Client, _data: Any, packet: int, code: ReasonCode, _properties: Properties | None
     ) -> None:
         self._soon(lambda: self._published(packet, code))
+
+    def _on_subscribe(
+        self, _client: Client, _data: Any, _packet: int, codes: list[ReasonCode], _properties: Properties | None
+    ) -> None:
+        if any(code.is_failure for code in codes):
+            log.error("the broker refuses the subscription", topic=self._pattern, why=", ".join(map(str, codes)))
+        else:
+            log.info("subscribed", topic=self._pattern)  # from now on the broker keeps what comes for us
 
     def _published(self, packet: int, code: ReasonCode) -> None:
         taken = self._publishing.pop(packet, None)

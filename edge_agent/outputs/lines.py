@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from common.errors import ResourceExhausted
+from common.errors import ResourceExhausted, Unavailable
 from edge_agent.queue.machine import sync_folder
 from edge_agent.queue.model import Result
 
@@ -25,16 +25,22 @@ class JsonLines:
     name = "lines"
 
     def __init__(self, path: Path, queue: str) -> None:
-        self._path = path
+        self._path, self._why = path, ""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handle = self._opened()
         self.reached = _recover(self._handle, queue)
 
     async def write(self, results: Sequence[Result]) -> None:
-        """All of them, or ResourceExhausted and none."""
-        content = "".join(f"{result.line}\n" for result in results).encode()
-        await asyncio.to_thread(self._append, content)
-        self.reached = results[-1].sequence
+        """All of them; or ResourceExhausted, and `reached` says which are there: no whole line is taken back."""
+        lines = [f"{result.line}\n".encode() for result in results]
+        try:
+            written = await asyncio.to_thread(self._append, lines)
+        except OSError as error:
+            raise Unavailable(f'"{self._path}" cannot be written: {error.strerror}') from error
+        if written:
+            self.reached = results[written - 1].sequence
+        if written < len(lines):
+            raise ResourceExhausted(f'"{self._path}" cannot be written: {self._why}')
 
     def close(self) -> None:
         """Closes the file."""
@@ -45,19 +51,22 @@ class JsonLines:
         sync_folder(self._path.parent)
         return handle
 
-    def _append(self, content: bytes) -> None:
+    def _append(self, lines: Sequence[bytes]) -> int:
+        """How many lines are on the disk now."""
         if self._moved():  # somebody rotated it
             self.close()
             self._handle = self._opened()
-        before = os.fstat(self._handle).st_size
+        size = os.fstat(self._handle).st_size
+        written = 0
         try:
-            left = memoryview(content)
-            while left:
-                left = left[os.write(self._handle, left) :]
-            os.fsync(self._handle)
+            for line in lines:
+                _write(self._handle, line)
+                written, size = written + 1, size + len(line)
         except OSError as error:
-            os.ftruncate(self._handle, before)
-            raise ResourceExhausted(f'"{self._path}" cannot be written: {error.strerror}') from error
+            self._why = str(error.strerror)
+            os.ftruncate(self._handle, size)
+        os.fsync(self._handle)
+        return written
 
     def _moved(self) -> bool:
         try:
@@ -79,6 +88,12 @@ class Stdout:
     def _print(self, results: Sequence[Result]) -> None:
         sys.stdout.write("".join(f"{result.line}\n" for result in results))
         sys.stdout.flush()
+
+
+def _write(handle: int, line: bytes) -> None:
+    left = memoryview(line)
+    while left:
+        left = left[os.write(handle, left) :]
 
 
 def _recover(handle: int, queue: str) -> int:

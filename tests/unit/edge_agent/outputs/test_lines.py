@@ -53,7 +53,7 @@ async def test_lines_of_others_stay(tmp_path: Path) -> None:
 
 
 async def test_full_disk_leaves_no_piece(tmp_path: Path) -> None:
-    """What does not fit is refused whole, by name of the file, and goes when there is room."""
+    """A line that does not fit leaves no piece; those before it stay, so that no reader sees one twice."""
     path = tmp_path / "results.jsonl"
     sink = JsonLines(path, "q")
     await sink.write([result(1)])
@@ -62,13 +62,14 @@ async def test_full_disk_leaves_no_piece(tmp_path: Path) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, hard))
     try:
         with pytest.raises(ResourceExhausted, match="cannot be written"):
-            await sink.write([result(2, filler=1000)])
+            await sink.write([result(2), result(3, filler=1000)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert path.read_bytes() == before
-    await sink.write([result(2, filler=1000)])
+    assert path.read_text().splitlines() == [result(1).line, result(2).line]
+    assert sink.reached == 2
+    await sink.write([result(3, filler=1000)])
     sink.close()
-    assert path.read_text().count("\n") == 2
+    assert path.read_text().count("\n") == 3
 
 
 async def test_rotated(tmp_path: Path) -> None:
