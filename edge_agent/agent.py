@@ -107,8 +107,11 @@ class Agent:
             if not await self.run_last(target):
                 raise
             log.error("the bundle cannot be used; the last good one runs", path=str(path), why=error.message)
-        else:
+            return
+        try:
             await self._store.adopt(path, self._current().digest)
+        except Unavailable as error:
+            log.warning("there will be no bundle to go back to", why=error.message)
 
     async def run_last(self, target: str) -> bool:
         """Runs the bundle that ran last, without any network; False if there is none that can be used."""

@@ -60,7 +60,8 @@ def address(url: str, client: str, user: str = "", password: str = "") -> Addres
         parts, port = urlsplit(""), None
     extra = parts.path.strip("/") or parts.query or parts.fragment or parts.username or parts.password
     if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or extra:
-        what = f'"{url}" must be mqtt://HOST:PORT or mqtts://HOST:PORT; user and password go into the environment'
+        shown = url.rpartition("@")[2]  # never a password
+        what = f'"{shown}" must be mqtt://HOST:PORT or mqtts://HOST:PORT; user and password go into the environment'
         raise InvalidArgument(Violation("--mqtt", what))
     tls = parts.scheme == "mqtts"
     return Address(parts.hostname, port or (8883 if tls else 1883), tls, client, user, password)

@@ -41,21 +41,28 @@ class BundleStore:
         if not path.exists():
             part = path.with_suffix(".part")
             offset = part.stat().st_size if part.exists() else 0
-            with part.open("ab") as file:
-                async for chunk in fetch(digest, offset):
-                    await asyncio.to_thread(file.write, chunk)
-            await asyncio.to_thread(_seal, part, path, digest)
+            try:
+                with part.open("ab") as file:
+                    async for chunk in fetch(digest, offset):
+                        await asyncio.to_thread(file.write, chunk)
+                await asyncio.to_thread(_seal, part, path, digest)
+            except OSError as error:  # a full disk: tried again, and continued, when there is room
+                raise Unavailable(f"the bundle {digest} cannot be stored: {error.strerror}") from error
         os.utime(path)
         self._drop_old(path)
         return path
 
     async def adopt(self, path: Path, digest: str) -> None:
-        """Keeps a copy of a verified file, to run on from when its own place has it no more."""
+        """Keeps a copy of a verified file, to run on from when its own place has it no more. Raises Unavailable."""
         kept = self._path(digest)
         if not kept.exists() or await asyncio.to_thread(file_digest, kept) != digest:
             part = kept.with_suffix(".part")
-            await asyncio.to_thread(shutil.copyfile, path, part)
-            await asyncio.to_thread(_seal, part, kept, digest)
+            try:
+                await asyncio.to_thread(shutil.copyfile, path, part)
+                await asyncio.to_thread(_seal, part, kept, digest)
+            except OSError as error:
+                part.unlink(missing_ok=True)
+                raise Unavailable(f"no copy of {path} can be kept: {error.strerror}") from error
         os.utime(kept)
         self._drop_old(kept)
 

@@ -39,7 +39,7 @@ class Rollout:
         if self._slots.current != before.current:
             self._refusals.labels("starts").inc()
             log.error("the last bundle did not come up; back to the one before", bundle=before.current)
-        slots.save(path, self._slots)
+        self._save()
 
     @property
     def last(self) -> tuple[str, ...]:
@@ -90,7 +90,13 @@ class Rollout:
     def _keep(self, changed: slots.Slots) -> None:
         if changed != self._slots:
             self._slots = changed
-            slots.save(self._path, changed)
+            self._save()
+
+    def _save(self) -> None:
+        try:
+            slots.save(self._path, self._slots)
+        except OSError as error:  # a full disk keeps no bundle from running
+            log.warning("which bundle runs is not noted", path=str(self._path), why=error.strerror)
 
 
 def _run(model: Runner) -> Run:
