@@ -30,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make chaos-edge")
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=4.0, help="frames a second and source")
+    parser.add_argument("--rate", type=float, default=3.0, help="frames a second and source")
     parser.add_argument("--only", default="", help="faults whose names hold this")
     parser.add_argument("--out", type=Path, default=OUT)
     flags = parser.parse_args()

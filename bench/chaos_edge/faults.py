@@ -132,14 +132,14 @@ def _flipped(content: bytes, at: int) -> bytes:
 
 
 FAULTS = (
-    Fault("kill -9 of the edge agent", _edge_killed, answered, share=40),
-    Fault("kill -9 of the tail", _tail_killed, split, local, 2.0, 10),
-    Fault("kill -9 of Triton", _triton_killed, split, local, 2.0, 8),
-    Fault("link cut", _link_cut, split, local, 2.0, 14),
+    Fault("kill -9 of the edge agent", _edge_killed, answered, share=45),
+    Fault("kill -9 of the tail", _tail_killed, split, local, 2.0, 6),
+    Fault("kill -9 of Triton", _triton_killed, split, local, 2.0, 5),
+    Fault("link cut", _link_cut, split, local, 2.0, 9),
     Fault("tail serves another bundle", _other_bundle, split, mismatch, 2.0, 30),
-    Fault("disk full", _disk_full, answered, share=43),
-    Fault("bundle damaged", _bundle_damaged, answered, share=25),
-    Fault("clock jump", _clock_jumps, answered, share=30),
+    Fault("disk full", _disk_full, answered, share=50),
+    Fault("bundle damaged", _bundle_damaged, answered, share=22),
+    Fault("clock jump", _clock_jumps, answered, share=33),
 )
 
 

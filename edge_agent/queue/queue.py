@@ -85,11 +85,11 @@ class Queue:
         """Delivers results to `sink` in order, until cancelled; tries again whatever fails."""
         pauses = backoff.delays(limit_s=10.0)
         while True:
-            results = await self._call(lambda: self._store.deliverable(sink.name, BATCH))
-            if not results:
-                async with self._results:
+            async with self._results:  # held while looking, so that no result slips in between looking and waiting
+                results = await self._call(lambda: self._store.deliverable(sink.name, BATCH))
+                if not results:
                     await _within(self._results.wait(), LOOK_S)
-                continue
+                    continue
             try:
                 if fresh := [result for result in results if result.sequence > sink.reached]:
                     await sink.write(fresh)

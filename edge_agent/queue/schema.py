@@ -68,6 +68,7 @@ def _opened(folder: Path) -> sqlite3.Connection:
     try:
         # Held alone, the write-ahead log needs no shared memory file, which a full disk could make fatal (SIGBUS).
         database.execute("PRAGMA locking_mode = EXCLUSIVE")
+        database.execute("PRAGMA auto_vacuum = INCREMENTAL")  # before anything is written: the file can shrink
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = FULL")  # each commit waits for fsync of the log
         database.execute("PRAGMA journal_size_limit = 4194304")

@@ -14,6 +14,7 @@ from edge_agent.queue.limits import crowded_out, expired
 from edge_agent.queue.model import Admission, Arrival, Drop, Entry, Limits, Result, Waiting
 
 FORGET_EVERY = 1000
+KEPT_ROOM, GIVEN_BACK_PAGES = 4 << 20, 512
 REMEMBERED = 100_000
 """Ids of so many answered frames are kept, to know them again when their source sends them twice."""
 
@@ -81,6 +82,7 @@ class Store:
         with self._step():
             for sequence, line in results:
                 self._answer(sequence, line)
+        self._give_back()
 
     def deliverable(self, sink: str, count: int) -> list[Result]:
         """The next results for `sink`, in the order of admission; none beyond a frame without one."""
@@ -170,12 +172,28 @@ class Store:
         return int(sequence)
 
     def _refuse_if_full(self, size: int) -> None:
+        """The log needs the size once, the file again, but for room that answered frames have left in it."""
         free = machine.free_bytes(self._folder)
-        if free < 2 * size + self._limits.reserve_bytes:
+        needed = size + max(0, size - self._room()) + self._limits.reserve_bytes
+        if free < needed:
             raise ResourceExhausted(
                 f'the disk of the queue in "{self._folder}" is full: {free} bytes are free,'
-                f" {2 * size + self._limits.reserve_bytes} are needed; the source is held back until there is room"
+                f" {needed} are needed; the source is held back until there is room"
             )
+
+    def _room(self) -> int:
+        """Bytes of the file that hold nothing."""
+        (pages,) = self._database.execute("PRAGMA freelist_count").fetchone()
+        (size,) = self._database.execute("PRAGMA page_size").fetchone()
+        return int(pages * size)
+
+    def _give_back(self) -> None:
+        """Shrinks the file when much of it holds nothing: a queue that was long must not keep the disk for good."""
+        if self._room() > KEPT_ROOM:
+            try:  # as a script: it is stepped to its end
+                self._database.executescript(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})")
+            except sqlite3.Error:  # the disk is full: later
+                self._roll_back()
 
     def _waiting(self) -> list[Waiting]:
         rows = self._database.execute(

@@ -220,3 +220,17 @@ def test_forgets_files_that_are_gone(tmp_path: Path) -> None:
     store.forget("folder", ["a", "b"])
     assert store.ids("folder") == {"b"}
     store.close()
+
+
+def test_a_long_queue_gives_the_disk_back(tmp_path: Path) -> None:
+    """What answered frames leave in the file is used again, and most of it given back: a full queue drains for good."""
+    store = opened(tmp_path / "q")
+    path = tmp_path / "q" / "queue.db"
+    for number in range(200):
+        store.admit([Arrival("cam", str(number), b"x" * 100_000)])
+    longest = path.stat().st_size
+    for number in range(200):
+        store.answer([(number + 1, "ok")])
+    assert longest > 15 << 20
+    store.close()
+    assert path.stat().st_size < 6 << 20
