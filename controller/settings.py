@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from controller import allocator, reconcile
-from controller.allocator.types import HALF, SLO_MODELS
+from controller.allocator.types import QUEUEING, SLO_MODELS
 
 ENVIRONMENT = "SLICEPLANE_CONTROLLER"
 
@@ -118,7 +118,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--algorithm",
         type=click.Choice(reconcile.ALGORITHMS),
-        default=reconcile.ALGORITHMS[1],
+        default=allocator.OPTIMAL,
         show_default=True,
         help="How segments are planned.",
     ),
@@ -130,7 +130,7 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         help="Of optimal: the best plan by then.",
     ),
     click.option(
-        "--slo-model", type=click.Choice(SLO_MODELS), default=HALF, show_default=True, help="What a plan holds to."
+        "--slo-model", type=click.Choice(SLO_MODELS), default=QUEUEING, show_default=True, help="What a plan holds to."
     ),
     click.option(
         "--attainment",

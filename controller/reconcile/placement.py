@@ -8,7 +8,7 @@ from functools import partial
 
 from controller import allocator
 from controller.allocator.moves import replan
-from controller.allocator.moves.hosts import plan_spread
+from controller.allocator.moves.hosts import Planner, plan_spread
 from controller.model import Segment
 from controller.reconcile.demand import Demand, revision_of
 from controller.reconcile.fleet import Pool
@@ -37,33 +37,42 @@ def place(
     current = [_running(segment) for segment in segments]
     options = replace(how.planner, geometry=pool.geometry)
     if how.algorithm == allocator.PARVAGPU:
-        return _as_parvagpu(pool, services, tables, current, options)
+        return _little_changed(pool, services, tables, current, options, allocator.plan)
     limit = how.clock() + how.plan_s
     planner = partial(allocator.plan_optimal, expired=lambda: how.clock() >= limit)
     # The rollout makes no temporary segments.
     made = replan(services, tables, options, current, pool.gpus, planner=planner, stand_ins=False)
-    return PoolPlan(pool, made.plan, made.placement)
+    if not _waits(made.placement, current):
+        return PoolPlan(pool, made.plan, made.placement)
+    return _little_changed(pool, services, tables, current, options, planner)
 
 
-def _as_parvagpu(
+def _waits(placement: allocator.Placement, current: Sequence[allocator.Running]) -> bool:
+    """Whether something is created where another still serves: it would have to go first."""
+    stay = {one.id for one in current if not one.leaving}
+    return any(stay.intersection(created.after) for created in placement.created)
+
+
+def _little_changed(
     pool: Pool,
     services: Sequence[allocator.Service],
     tables: dict[str, allocator.ProfileTable],
     current: Sequence[allocator.Running],
     options: allocator.Options,
+    planner: Planner,
 ) -> PoolPlan:
-    """ParvaGPU's plan with as little change as possible.
+    """A fresh plan with as little change as possible, on free slots first, those of what leaves next.
 
     Where GPUs are too few, a workload that runs keeps what it has and gets what fits beside it, unless that
     would take room from a workload that could be served whole.
     """
     names = [service.name for service in services]
     hosts = {service.name: service.min_hosts for service in services if service.min_hosts > 1}
-    plan = plan_spread(services, tables, options, allocator.plan)
+    plan = plan_spread(services, tables, options, planner)
     placement = allocator.rearrange(plan.placed, current, pool.gpus, names, min_hosts=hosts)
     held = _held(services, current, options, {shortage.service for shortage in placement.shortages})
     if held:
-        wanted = (*_as_placed(held, plan.gpus), *_rest(services, held, tables, options))
+        wanted = (*_as_placed(held, plan.gpus), *_rest(services, held, tables, options, planner))
         careful = allocator.rearrange(wanted, current, pool.gpus, names, min_hosts=hosts)
         if _short(careful) <= _short(placement):
             placement = careful
@@ -117,6 +126,7 @@ def _rest(
     held: Sequence[allocator.Running],
     tables: dict[str, allocator.ProfileTable],
     options: allocator.Options,
+    planner: Planner,
 ) -> tuple[allocator.Placed, ...]:
     """The plan for the rates that the held segments do not cover."""
     covered: dict[str, float] = {}
@@ -124,4 +134,4 @@ def _rest(
         name = running.segment.service
         covered[name] = covered.get(name, 0.0) + running.segment.throughput
     rest = [replace(service, rate=service.rate - covered.get(service.name, 0.0)) for service in services]
-    return allocator.plan([service for service in rest if service.rate > 0], tables, options).placed
+    return planner([service for service in rest if service.rate > 0], tables, options).placed

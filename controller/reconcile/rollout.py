@@ -91,10 +91,31 @@ class _Rollout:
                 blocked.append(target)
             else:
                 self.create.append(_born(target))
+        while stuck := self._first_stuck(blocked):
+            self._break(self._in_the_way(stuck), stuck)
+            blocked.remove(stuck)
+
+    def _first_stuck(self, blocked: Sequence[PlannedSegment]) -> PlannedSegment | None:
+        """A target whose slots nobody will leave by himself; each break may be what the others wait for."""
+        coming = self._coming(blocked)
         for target in blocked:
-            holders = self._in_the_way(target)
-            if not any(self._in_progress(segment.workload) for segment in holders):
-                self._break(holders, target)
+            holders = {segment.workload for segment in self._in_the_way(target)}
+            if not holders <= coming and not any(self._in_progress(name) for name in holders):
+                return target
+        return None
+
+    def _coming(self, blocked: Sequence[PlannedSegment]) -> set[str]:
+        """Workloads whose targets all come about without a break: they wait at most for others of these to move on.
+
+        What they have besides their targets then leaves by itself, and so do the slots that it holds.
+        """
+        waits: dict[str, set[str]] = {name: set() for name in (*self._workloads, *self._segments_of)}
+        for target in blocked:
+            waits[target.workload] |= {segment.workload for segment in self._in_the_way(target)}
+        coming: set[str] = set()
+        while more := {name for name, others in waits.items() if name not in coming | self.short and others <= coming}:
+            coming |= more
+        return coming
 
     def _drained(self, segment: Segment, drain: timedelta) -> bool:
         return segment.drain_since is None or self.now - segment.drain_since >= drain

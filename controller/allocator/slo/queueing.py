@@ -20,11 +20,12 @@ import numpy as np
 from controller.allocator.slo.turns import STEPS, admitted_arrivals
 from controller.allocator.types import Options, Point
 
+LEAST_SHARE = 0.002  # of what a point computes: one that admits less is of no use, however many GPUs there are
 SLO_SHARE = 0.9  # of the SLO; the rest is the paper's own margin of a tenth, for what a profile does not see
 
 
 def derated(points: Iterable[Point], slo_ms: float, options: Options) -> list[Point]:
-    """The points, by size, processes and batch, at what they admit; those that admit nothing are left out.
+    """The points, by size, processes and batch, at what they admit; those that admit next to nothing are left out.
 
     `throughput` becomes the highest arrival rate, items/s over all processes, at which at least
     `options.attainment` of the requests take at most `slo_ms`, arrivals Poisson with peaks of `burstiness`.
@@ -34,7 +35,7 @@ def derated(points: Iterable[Point], slo_ms: float, options: Options) -> list[Po
     return [
         Point(p.size, p.batch, p.processes, min(rate * p.processes, p.throughput), p.latency_ms)
         for p, rate in zip(ordered, rates, strict=True)
-        if rate > 0
+        if rate * p.processes > LEAST_SHARE * p.throughput
     ]
 
 

@@ -28,7 +28,7 @@ def test_an_slo_that_no_profile_meets_is_told_with_the_figure(cli: Cli, controll
     assert ran.err.count("\n") == 1
     assert ran.err.startswith("warning: -:1: workload ")
     assert "SLO_UNREACHABLE" in ran.err
-    assert "11.2 would do" in ran.err
+    assert "11.1 would do" in ran.err
     name = ran.out.split()[0].removeprefix("workload/")
     waited = cli("wait", name, "--for=ready", "--timeout", "1s", "--server", controller)
     assert waited.code == 1
