@@ -18,12 +18,13 @@ HOST_ADDRESS, EDGE_ADDRESS = "198.18.77.1", "198.18.77.2"  # RFC 2544: reserved 
 class NamespaceLink:
     """A veth pair into a namespace of its own, shaped in both directions.
 
-    `prefix` runs a command behind the link; `host` is where it reaches this machine.
+    `prefix` runs a command behind the link; `host` is where it reaches this machine, `edge` its own address.
     """
 
     rate_mbit: float
     name: str = f"slp{os.getpid()}"
     host: str = HOST_ADDRESS
+    edge: str = EDGE_ADDRESS
     how: str = "network namespace, veth pair, tc tbf in both directions"
 
     @property
@@ -37,9 +38,9 @@ class NamespaceLink:
         near, far = f"{self.name}h", f"{self.name}e"
         _ip("netns", "add", self.name)
         _ip("link", "add", near, "type", "veth", "peer", "name", far, "netns", self.name)
-        _ip("addr", "add", f"{HOST_ADDRESS}/30", "dev", near)
+        _ip("addr", "add", f"{self.host}/30", "dev", near)
         _ip("link", "set", near, "up")
-        _ip("-n", self.name, "addr", "add", f"{EDGE_ADDRESS}/30", "dev", far)
+        _ip("-n", self.name, "addr", "add", f"{self.edge}/30", "dev", far)
         _ip("-n", self.name, "link", "set", far, "up")
         _ip("-n", self.name, "link", "set", "lo", "up")
 
