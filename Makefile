@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command 
 BIN := .venv/bin
 KEEP ?=
 
-.PHONY: help install demo test check chaos-edge bench-allocator bench-baselines bench-edge bench-live bench-replay bench-sharing bench-split-replay protos migration fmt clean
+.PHONY: help install demo test check chaos-edge bench-allocator bench-baselines bench-codec bench-edge bench-live bench-replay bench-sharing bench-split-replay protos migration fmt clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-baselines: install ## other allocators on the same tables; writes docs/res
 
 bench-edge: install ## every way to answer a frame at four link speeds, and a link that changes (as root); writes docs/results/edge.md
 	@$(BIN)/python -m bench.edge $(ARGS)
+
+bench-codec: install ## speed and size of every codec level; writes docs/results/codec.md
+	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.codec $(ARGS)
 
 bench-live: install ## replay S2 and S5 dilated on real Triton; writes docs/results/live.md
 	@$(BIN)/python -m bench.live $(ARGS)

@@ -52,7 +52,7 @@ def measure(network: Network, pixels: Sequence[Pixels]) -> tuple[list[Place], Co
     """Bits at each cut with a 4-D tensor, as it is and pooled 2×2, and times on its activations."""
     by_share = {cut.head_macs: cut for cut in listed(network.model, {}) if _maps(cut)}  # of equal shares the last
     cuts = list(by_share.values())
-    taken = _activations(network, [cut.tensor.name for cut in cuts], pixels)
+    taken = activations_of(network, [cut.tensor.name for cut in cuts], pixels)
     places = [_place(cut, taken[cut.tensor.name]) for cut in cuts]
     large = max(taken.values(), key=lambda values: values[0].size)
     return places, _costs(next((one for one in taken.values() if _rectified(one)), large))
@@ -76,7 +76,7 @@ def _maps(cut: CutPoint) -> bool:
     return bool(cut.head_macs) and len(shape) == 4 and isinstance(shape[2], int) and shape[2] > 1
 
 
-def _activations(network: Network, names: Sequence[str], pixels: Sequence[Pixels]) -> dict[str, list[Floats]]:
+def activations_of(network: Network, names: Sequence[str], pixels: Sequence[Pixels]) -> dict[str, list[Floats]]:
     session = Session(exposing(network.model, names), threads=1)
     name = load.inputs(network.model)[0].name
     runs = [session({name: _input(one, network)}) for one in pixels]

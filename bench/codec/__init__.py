@@ -1,0 +1,1 @@
+"""`make bench-codec`: what each level of the tensor codec costs and saves."""

@@ -1,0 +1,36 @@
+"""Bits per element against speed, a mark a level."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.codec.measure import Measured
+from bench.codec.tensors import Tensor
+
+_COLOURS = {"raw": "black", "packed": "tab:orange", "zstd": "tab:blue", "rans": "tab:green"}
+
+
+def draw(results: Mapping[str, tuple[Tensor, Sequence[Measured]]], path: Path) -> None:
+    """Encoding on top, decoding below, a column a tensor."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    size = (3.6 * len(results), 6.4)
+    figure, axes = plt.subplots(2, len(results), figsize=size, layout="constrained", sharex=True, squeeze=False)
+    for column, (name, (_, rows)) in enumerate(results.items()):
+        for row, way in enumerate(("encode", "decode")):
+            plain = axes[row][column]
+            for family, colour in _COLOURS.items():
+                some = [one for one in rows if one.level.name.split("-")[0] == family]
+                speeds = [getattr(one, f"{way}_mbs") for one in some]
+                plain.plot([one.bits for one in some], speeds, "o-", color=colour, label=family, markersize=4)
+            plain.set(xscale="log", yscale="log", ylabel=f"{way}, MB/s" if not column else "")
+            plain.grid(alpha=0.3)
+        axes[0][column].set_title(name, fontsize=9)
+        axes[1][column].set_xlabel("bits per element")
+    axes[0][0].legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
