@@ -9,6 +9,7 @@ from bench.codec.measure import Measured
 from bench.codec.tensors import Tensor
 
 _COLOURS = {"raw": "black", "packed": "tab:orange", "zstd": "tab:blue", "rans": "tab:green"}
+_BITS = (1, 2, 3, 4, 6, 8, 16, 32)
 
 
 def draw(results: Mapping[str, tuple[Tensor, Sequence[Measured]]], path: Path) -> None:
@@ -19,7 +20,9 @@ def draw(results: Mapping[str, tuple[Tensor, Sequence[Measured]]], path: Path) -
     from matplotlib import pyplot as plt
 
     size = (3.6 * len(results), 6.4)
-    figure, axes = plt.subplots(2, len(results), figsize=size, layout="constrained", sharex=True, squeeze=False)
+    figure, axes = plt.subplots(
+        2, len(results), figsize=size, layout="constrained", sharex=True, sharey=True, squeeze=False
+    )
     for column, (name, (_, rows)) in enumerate(results.items()):
         for row, way in enumerate(("encode", "decode")):
             plain = axes[row][column]
@@ -28,8 +31,10 @@ def draw(results: Mapping[str, tuple[Tensor, Sequence[Measured]]], path: Path) -
                 speeds = [getattr(one, f"{way}_mbs") for one in some]
                 plain.plot([one.bits for one in some], speeds, "o-", color=colour, label=family, markersize=4)
             plain.set(xscale="log", yscale="log", ylabel=f"{way}, MB/s" if not column else "")
+            plain.set_xticks(_BITS, [str(bits) for bits in _BITS])
+            plain.minorticks_off()
             plain.grid(alpha=0.3)
-        axes[0][column].set_title(name, fontsize=9)
+        axes[0][column].set_title(name.replace(", ", "\n"), fontsize=9)
         axes[1][column].set_xlabel("bits per element")
     axes[0][0].legend(fontsize=8)
     figure.savefig(path, dpi=110)

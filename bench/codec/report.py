@@ -14,8 +14,8 @@ HEAD = """# The tensor codec, level by level
 
 Written by `make bench-codec`: one core, medians of 25. MB are of float32 elements (4 bytes each), whatever the level
 makes of them. Clip ranges are calibrated on other tensors of the same kind. "÷ raw" is how many times fewer bytes than
-raw float32 travel, "÷ zstd" how many times fewer than zstd makes of the same quantised elements. A level that would take
-more than raw falls back by itself.
+raw float32 travel, "÷ zstd" how many times fewer than zstd makes of the same quantised elements. A level that would
+take more than raw falls back by itself.
 """
 
 
