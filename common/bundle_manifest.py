@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,12 +41,23 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Rate:
+    """What a level costs and gives on held-out data: mean bytes a sample, and how well by `metric`, from 0 to 1."""
+
+    level: str
+    bytes: float
+    accuracy: float
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything that is known without reading ONNX.
 
     `cut_id`: names the cut; `cut`: the tensor as the head gives it, `tail_input`: its name in the tail, which may
     differ. `levels`: names of the codec's that may be used, `default_level` one of them. `clips`: calibrated clip
-    ranges by bits per element, where there are any.
+    ranges by bits per element, where there are any. `transfer_layer`: the family of the layer between head
+    and tail, "" for none; `rates`: what its levels were measured to give, where they were.
     """
 
     model: str
@@ -59,6 +70,8 @@ class Manifest:
     levels: tuple[str, ...]
     default_level: str
     clips: Mapping[int, CodecParams] = field(default_factory=dict)
+    transfer_layer: str = ""
+    rates: tuple[Rate, ...] = ()
 
     def to_json(self) -> bytes:
         """The manifest as it stands in a bundle: the same bytes for the same content."""
@@ -91,6 +104,8 @@ def _manifest(top: _Reader) -> Manifest:
         levels=tuple(codec.texts("levels")),
         default_level=codec.text("default_level"),
         clips=_clips(codec),
+        transfer_layer=top.text("transfer_layer") if "transfer_layer" in top.document else "",
+        rates=tuple(map(_rate, top.subs("rates"))) if "rates" in top.document else (),
     )
     _agree(manifest)
     return manifest
@@ -116,6 +131,16 @@ def _tensor(reader: _Reader) -> Tensor:
     return Tensor(reader.text("name"), reader.text("dtype"), tuple(shape))
 
 
+def _rate(reader: _Reader) -> Rate:
+    numbers = {}
+    for name in ("bytes", "accuracy"):
+        number = reader.document.get(name)
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number < float("inf"):
+            raise BundleError(f"{reader.path}.{name}: a number from 0 is due")
+        numbers[name] = float(number)
+    return Rate(reader.text("level"), metric=reader.text("metric"), **numbers)
+
+
 def _part(reader: _Reader, name: str) -> Part:
     part = Part(reader.text("file"), reader.value("size", int), reader.text("digest"))
     if part.file != f"{name}.onnx" or not is_digest(part.digest) or part.size < 0:
@@ -139,7 +164,12 @@ def _clips(codec: _Reader) -> dict[int, CodecParams]:
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:
+    """Fields that came later are left out where they are empty, so that older bundles keep their digests."""
+    layer = {"transfer_layer": manifest.transfer_layer} if manifest.transfer_layer else {}
+    rates = {"rates": [asdict(rate) for rate in manifest.rates]} if manifest.rates else {}
     return {
+        **layer,
+        **rates,
         "format": FORMAT,
         "model": manifest.model,
         "cut": {"id": manifest.cut_id, "tail_input": manifest.tail_input, **_tensor_document(manifest.cut)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from onnx import ModelProto
 
 from common import bundle
 from common.bundle import Manifest
-from common.bundle_manifest import Part, Tensor
+from common.bundle_manifest import Part, Rate, Tensor
 from common.codec import LEVELS, CodecParams
 from common.digests import digest_of
 from slicer import graph, load, model, probe
@@ -21,6 +21,12 @@ from slicer.examples import Shapes, blank
 from slicer.model import INPUT, CutPoint, SlicerError
 from slicer.run import Session
 from slicer.samples import Arrays
+from slicer.transfer_layer.insert import insert
+from slicer.transfer_layer.layer import Layer, sent_shape
+from slicer.transfer_layer.pool import pool
+
+FAMILIES: Mapping[str, Callable[[model.Tensor], Layer]] = {"pool": pool}
+"""Transfer Layers that need no training, by name."""
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,11 +40,14 @@ def make(
     samples: Sequence[Arrays] = (),
     method: str = "mse",
     shapes: Shapes | None = None,
+    layer: str | Layer = "none",
+    rates: Sequence[Rate] = (),
 ) -> bytes:
     """The bundle of `whole` cut at the index, tensor or id `at`, or at its "input", as bytes.
 
     `level`: the codec level that devices start with. `samples`: inputs to calibrate clip ranges on by `method`;
-    `shapes`: sizes of inputs that the model leaves open, where there are no samples. Raises SlicerError.
+    `shapes`: sizes of inputs that the model leaves open, where there are no samples. `layer`: a Transfer
+    Layer between the halves, or the name of one of FAMILIES; `rates`: what was measured of it. Raises SlicerError.
     """
     if level not in LEVELS:
         raise SlicerError(f'there is no level "{level}"; levels are {", ".join(LEVELS)}')
@@ -46,11 +55,17 @@ def make(
     example = samples[0] if samples else blank(whole, shapes or {})
     found = replace(found, tensor=probe.known(whole, found.tensor, example))
     halves = split(whole, found)
+    used = FAMILIES[layer](found.tensor) if isinstance(layer, str) and layer != "none" else layer
+    if isinstance(used, Layer):
+        halves = insert(halves, used, found.tensor)
+        found = replace(found, tensor=replace(found.tensor, shape=sent_shape(used, found.tensor)))
     ranges = clips(activations(halves.head, samples), method) if samples else {}
     ranges |= exact(found.tensor.dtype)
     contents = _contents(whole, halves)
     outputs = [probe.rank(whole, load.tensor(value), example) for value in whole.graph.output]
-    return bundle.write(_manifest(whole, halves, found, outputs, name, level, ranges, contents), contents)
+    made = _manifest(whole, halves, found, outputs, name, level, ranges, contents)
+    family = used.family if isinstance(used, Layer) else ""
+    return bundle.write(replace(made, transfer_layer=family, rates=tuple(rates)), contents)
 
 
 def activations(head: ModelProto, samples: Sequence[Arrays]) -> list[Floats]:

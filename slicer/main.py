@@ -72,6 +72,10 @@ def cuts(
 @click.option("--samples", "most", type=click.IntRange(1), default=256, show_default=True, help="Use at most so many.")
 @click.option("--level", default="rans-4", show_default=True, help="Codec level that devices start with.")
 @click.option("--name", help="The model's name; else the file's.")
+@click.option(
+    "--transfer-layer", "layer", type=click.Choice(["none", *bundle.FAMILIES]), default="none", show_default=True,
+    help="What shrinks the tensor between the halves, untrained; `train` trains one.",
+)  # fmt: skip
 @pixel_options
 @SHAPE
 @one_line
@@ -84,6 +88,7 @@ def cut(
     most: int,
     level: str,
     name: str | None,
+    layer: str,
     scaling: Scaling | None,
     shapes: dict[str, tuple[int, ...]],
 ) -> None:
@@ -99,7 +104,7 @@ def cut(
     found = list(samples.cycle(samples.read(data, whole), most)) if data else []
     sizes = named(shapes, whole)
     content = bundle.make(
-        whole, at, name=name or model.stem, level=level, samples=found, method=method, shapes=sizes
+        whole, at, name=name or model.stem, level=level, samples=found, method=method, shapes=sizes, layer=layer
     )  # fmt: skip
     write(target, content)
     show.bundle(Bundle.open(target), target)
@@ -134,6 +139,8 @@ def check_command(path: Path, data: Path, tolerance: float, form: str) -> None:
         click.echo(json.dumps(asdict(report), indent=1))
     else:
         show.report(report, opened.manifest.default_level)
+    if opened.manifest.transfer_layer:
+        return  # it is not meant to keep every value; the table says what it costs
     if not report.split_error <= tolerance:  # a NaN is no agreement either
         click.echo(
             f"error: head and tail differ from the whole by {report.split_error:.3g}, over {tolerance}", err=True

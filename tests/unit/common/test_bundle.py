@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from common import bundle
 from common.bundle import Bundle, BundleError, BundleLimits, Manifest
-from common.bundle_manifest import Part, Tensor, parse
+from common.bundle_manifest import Part, Rate, Tensor, parse
 from common.codec import LEVELS, CodecParams, Limits, decode, encode
 from common.names import is_digest
 
@@ -212,3 +212,12 @@ def test_newer_levels_are_kept_but_not_needed() -> None:
     """A level that this release does not know is no reason to refuse, unless it is the one to start with."""
     newer = replace(MANIFEST, levels=("warp-9", "rans-4"))
     assert parse(newer.to_json()).levels == ("warp-9", "rans-4")
+
+
+def test_a_manifest_keeps_its_layer_and_its_rates() -> None:
+    """What a layer was measured to give comes back; a rate that is no number is refused by its field."""
+    full = replace(MANIFEST, transfer_layer="pool", rates=(Rate("rans-4", 120.5, 0.91, "accuracy"),))
+    assert parse(full.to_json()) == full
+    broken = full.to_json().replace(b"120.5", b'"many"')
+    with pytest.raises(BundleError, match=r"rates\[0\]\.bytes"):
+        parse(broken)

@@ -1,0 +1,73 @@
+"""What a Transfer Layer is: two short chains of ONNX nodes, and the size of what travels between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from slicer.model import Dim, SlicerError, Tensor
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node: an operator, its weights in the order it takes them after the tensor, its attributes."""
+
+    operator: str
+    weights: tuple[Floats, ...] = ()
+    attributes: tuple[tuple[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """`encoder` goes to the head, `decoder` to the tail; `channels` travel (None: as many as the cut has).
+
+    Every layer halves height and width, rounded up; its decoder gives back the exact size.
+    """
+
+    family: str
+    encoder: tuple[Step, ...]
+    decoder: tuple[Step, ...]
+    channels: int | None = None
+
+
+def sent_shape(layer: Layer, cut: Tensor) -> tuple[Dim, ...]:
+    """The shape of the tensor that travels where `cut` is the tensor cut at."""
+    count, channels, height, width = sizes(cut)
+    return count, layer.channels or channels, -(-height // 2), -(-width // 2)
+
+
+def sizes(cut: Tensor) -> tuple[Dim, int, int, int]:
+    """N, C, H, W of a cut that can have a layer. Raises SlicerError, which says why another cannot."""
+    shape = cut.shape or ()
+    fixed = [size for size in shape[1:] if isinstance(size, int)]
+    if len(shape) != 4 or shape[2:] == (1, 1):
+        raise SlicerError(
+            f'tensor "{cut.name}" is no feature map of N×C×H×W: a Transfer Layer needs one, cut elsewhere'
+        )
+    if len(fixed) != 3:
+        raise SlicerError(
+            f'tensor "{cut.name}" has open sizes, a Transfer Layer needs channels, height and width to be known: '
+            "give a model whose input has fixed sizes"
+        )
+    return shape[0], fixed[0], fixed[1], fixed[2]
+
+
+def chain(steps: Sequence[Step], given: str, made: str) -> tuple[list[NodeProto], list[TensorProto]]:
+    """Nodes that lead from the tensor `given` to the tensor `made`, and their weights."""
+    nodes: list[NodeProto] = []
+    weights: list[TensorProto] = []
+    for index, step in enumerate(steps):
+        output = made if index == len(steps) - 1 else f"{made}_step{index}"
+        names = [f"{made}_step{index}_weight{i}" for i in range(len(step.weights))]
+        weights += [numpy_helper.from_array(w, name) for w, name in zip(step.weights, names, strict=True)]
+        attributes = dict(step.attributes)
+        nodes.append(helper.make_node(step.operator, [given, *names], [output], **attributes))
+        given = output
+    return nodes, weights
