@@ -90,7 +90,7 @@ async def _encoded(run: Run) -> Encoded:
         raise SplitError(Reason.SPLIT_FAILED, f"the activation cannot be encoded: {error.message}") from error
     run.timing.encode_ms = 1000 * encoded.took_s
     run.timing.activation_bytes = len(encoded.payload)
-    pace.encoded(run.level, len(encoded.payload), encoded.took_s)
+    pace.encoded(run.level, len(encoded.payload), encoded.took_s, run.now())
     if unknown := pace.unknown(run.now()):
         run.keep(asyncio.create_task(_survey(run, unknown, activation)))
     return encoded
@@ -102,7 +102,7 @@ async def _survey(run: Run, level: str, activation: Tensors) -> None:
         encoded = await run.compute.run(IDLE, lambda: run.serving.encoders[level](activation))
     except SliceplaneError:  # the frames that use it will say so
         return
-    run.serving.pace.encoded(level, len(encoded.payload), encoded.took_s)
+    run.serving.pace.encoded(level, len(encoded.payload), encoded.took_s, run.now())
 
 
 async def _open(run: Run) -> TailSession:

@@ -8,7 +8,7 @@ from edge_agent.choose import smoothed
 from edge_agent.levels import Cost, Held, Ladder, pick
 from edge_agent.traffic import Traffic, Transfer
 
-SURVEY_S = 0.5  # between levels that are tried beside the one in use
+SURVEY_S = 0.5  # between levels that are looked at again beside the one in use
 STALE_S = 30.0  # after which what a level costs is looked at again
 
 
@@ -36,7 +36,12 @@ class Pace:
         return self._costs
 
     def level(self, now: float, deadline_at: float, waiting: int) -> str:
-        """The level for a frame whose head has run, with `waiting` bytes before it on the link."""
+        """The level for a frame whose head has run, with `waiting` bytes before it on the link.
+
+        Until every level was looked at once the first one is held: no walk from each to the next that becomes known.
+        """
+        if any(name not in self._seen_at for name in self._ladder.names[: self._ladder.least]):
+            return self._held.name
         self._held = pick(
             self._held,
             self._ladder,
@@ -59,26 +64,24 @@ class Pace:
 
     def unknown(self, now: float) -> str:
         """The level whose cost is to be looked at next; "": none now."""
-        stale = [
-            name
-            for name in self._ladder.names[: self._ladder.least]
-            if self._seen_at.get(name, -STALE_S) <= now - STALE_S
-        ]
-        if not stale or (now - self._surveyed_at < SURVEY_S and self._surveyed_at):
+        usable = self._ladder.names[: self._ladder.least]
+        never = [name for name in usable if name not in self._seen_at]
+        stale = [name for name in usable if self._seen_at.get(name, now) <= now - STALE_S]
+        due = never or (stale if now - self._surveyed_at >= SURVEY_S else [])
+        if not due:
             return ""
-        self._surveyed_at = now
-        self._seen_at[stale[0]] = now
-        return stale[0]
+        self._seen_at[due[0]] = self._surveyed_at = now
+        return due[0]
 
     def headed(self, took_s: float) -> None:
         """The head ran."""
         self._head_s = smoothed(self._head_s, took_s)
 
-    def encoded(self, level: str, size: int, took_s: float, now: float = 0.0) -> None:
+    def encoded(self, level: str, size: int, took_s: float, now: float) -> None:
         """A frame was encoded."""
         known = self._costs.get(level)
         self._costs[level] = known.seen(size, took_s) if known else Cost(size, took_s)
-        self._seen_at[level] = max(now, self._seen_at.get(level, now))
+        self._seen_at[level] = now
 
     def passed(self, level: str, one: Transfer, decode_s: float) -> None:
         """A frame was answered by the tail."""

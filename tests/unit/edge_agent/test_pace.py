@@ -15,7 +15,7 @@ def _taught() -> Pace:
     pace = Pace("rans-4", LADDER)
     pace.pinged(0.02)
     pace.headed(0.03)
-    pace.encoded("rans-4", 10_000, 0.005)
+    pace.encoded("rans-4", 10_000, 0.005, 1.0)
     pace.passed("rans-4", Transfer(10_000, 1.0, 1.0 + 0.02 + 0.1 + 0.012, 0.012), 0.002)
     return pace
 
@@ -37,12 +37,23 @@ def test_nothing_is_expected_before_an_answer_and_of_another_tail() -> None:
 
 
 def test_levels_are_looked_at_one_at_a_time() -> None:
-    """Each once, with a pause between; again when it is long ago."""
+    """New ones frame by frame, the others again when that is long ago, with a pause between."""
     pace = Pace("rans-4", LADDER)
-    seen = [pace.unknown(100.0), pace.unknown(100.0 + SURVEY_S / 2), pace.unknown(100.0 + SURVEY_S)]
-    assert seen == ["rans-8", "", "rans-4"]
-    assert pace.unknown(100.0 + 2 * SURVEY_S) == ""
-    assert pace.unknown(101.0 + STALE_S) == "rans-8"
+    assert [pace.unknown(100.0), pace.unknown(100.1), pace.unknown(100.2)] == ["rans-8", "rans-4", ""]
+    later = 101.0 + STALE_S
+    assert [pace.unknown(later), pace.unknown(later + SURVEY_S / 2), pace.unknown(later + SURVEY_S)] == [
+        "rans-8", "", "rans-4",
+    ]  # fmt: skip
+
+
+def test_no_level_is_taken_before_all_were_looked_at() -> None:
+    """The first is held meanwhile, however good the next that becomes known looks; then the best is taken at once."""
+    pace = Pace("rans-8", LADDER)
+    pace.encoded("rans-8", 100_000, 0.01, 1.0)
+    pace.passed("rans-8", Transfer(100_000, 1.0, 2.0, 0.0), 0.0)
+    assert pace.level(5.0, 60.0, 0) == "rans-8"
+    pace.encoded("rans-4", 10_000, 0.01, 5.0)
+    assert pace.level(6.0, 60.0, 0) == "rans-4"
 
 
 def test_a_stall_is_expected_to_go_on() -> None:
