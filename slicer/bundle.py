@@ -41,13 +41,15 @@ def make(
     method: str = "mse",
     shapes: Shapes | None = None,
     layer: str | Layer = "none",
+    tail: ModelProto | None = None,
     rates: Sequence[Rate] = (),
 ) -> bytes:
     """The bundle of `whole` cut at the index, tensor or id `at`, or at its "input", as bytes.
 
     `level`: the codec level that devices start with. `samples`: inputs to calibrate clip ranges on by `method`;
     `shapes`: sizes of inputs that the model leaves open, where there are no samples. `layer`: a Transfer
-    Layer between the halves, or the name of one of FAMILIES; `rates`: what was measured of it. Raises SlicerError.
+    Layer between the halves, or the name of one of FAMILIES; `tail`: a tail
+    with other weights, trained for it; `rates`: what was measured of it. Raises SlicerError.
     """
     if level not in LEVELS:
         raise SlicerError(f'there is no level "{level}"; levels are {", ".join(LEVELS)}')
@@ -55,6 +57,7 @@ def make(
     example = samples[0] if samples else blank(whole, shapes or {})
     found = replace(found, tensor=probe.known(whole, found.tensor, example))
     halves = split(whole, found)
+    halves = Halves(halves.head, tail) if tail else halves
     used = FAMILIES[layer](found.tensor) if isinstance(layer, str) and layer != "none" else layer
     if isinstance(used, Layer):
         halves = insert(halves, used, found.tensor)

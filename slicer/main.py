@@ -19,6 +19,7 @@ from slicer.level_bytes import SHOWN, level_bytes
 from slicer.listing import listed
 from slicer.model import SlicerError
 from slicer.pixels import Scaling, from_pixels
+from slicer.train.command import train_command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -150,6 +151,7 @@ def check_command(path: Path, data: Path, tolerance: float, form: str) -> None:
 
 main.add_command(measure_command)
 main.add_command(choose_command)
+main.add_command(train_command)
 
 
 if __name__ == "__main__":

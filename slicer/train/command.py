@@ -1,0 +1,74 @@
+"""`sliceplane-slicer train`: its options; torch is imported only when it runs."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from common.bundle import Bundle
+from slicer import load, samples, show
+from slicer.cli import FILE, NEW_FILE, one_line, write
+from slicer.model import SlicerError
+from slicer.train.settings import Settings
+
+
+@click.command("train")
+@click.argument("model", type=FILE)
+@click.option("--at", required=True, metavar="TENSOR|INDEX", help="The cut, as `cuts` lists it.")
+@click.option("--data", required=True, type=FILE, help="Inputs, .npz or .npy; labels may be in the .npz, too.")
+@click.option("-o", "--output", "target", required=True, type=NEW_FILE)
+@click.option("--channels", type=click.IntRange(1), default=4, show_default=True, help="Channels that travel.")
+@click.option("--epochs", type=click.IntRange(1), default=8, show_default=True, help="Of each of the two stages.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--labels", metavar="NAME", help="Array of the .npz with each sample's class: accuracy is measured.")
+@click.option("--checkpoint", type=NEW_FILE, help="Kept after each epoch; where it exists the run goes on from it.")
+@click.option("--level", default="rans-4", show_default=True, help="Codec level that devices start with.")
+@click.option("--name", help="The model's name; else the file's.")
+@one_line
+def train_command(
+    model: Path,
+    at: str,
+    data: Path,
+    target: Path,
+    channels: int,
+    epochs: int,
+    seed: int,
+    labels: str | None,
+    checkpoint: Path | None,
+    level: str,
+    name: str | None,
+) -> None:
+    """Train a Transfer Layer for MODEL and write the bundle.
+
+    The model itself is the teacher, so data needs no labels. A fifth of it is held out: bytes and accuracy of each
+    level are measured there and stand in the manifest.
+    """
+    if importlib.util.find_spec("torch") is None:
+        raise SlicerError("training needs torch: pip install 'sliceplane[train]'")
+    from slicer.train.train import train
+
+    whole = load.load(model)
+    found = samples.read(data, whole)
+    content = train(
+        whole, at, found, Settings(channels, epochs, seed), name=name or model.stem, level=level,
+        labels=_labels(data, labels), checkpoint=checkpoint, say=click.echo,
+    )  # fmt: skip
+    write(target, content)
+    show.bundle(Bundle.open(target), target)
+
+
+def _labels(path: Path, name: str | None) -> npt.NDArray[np.int64] | None:
+    if name is None:
+        return None
+    found = np.load(path, allow_pickle=False)
+    if isinstance(found, np.ndarray):
+        raise SlicerError(f"{path}: an .npy has no labels: give an .npz")
+    with found:
+        if name not in found.files:
+            raise SlicerError(f'{path}: there is no array "{name}" of labels')
+        labels: npt.NDArray[np.int64] = found[name].astype(np.int64)
+    return labels
