@@ -29,7 +29,7 @@ async def test_follows_its_assignment_and_reports(
     tmp_path: Path, controller: FakeController, tail: TailProcess, small: Cut
 ) -> None:
     """The agent says who it is, fetches the assigned bundle, answers by the split, and reports what it did."""
-    flags = settings(tmp_path, controller=f"127.0.0.1:{controller.port}")
+    flags = settings(tmp_path, controller=f"127.0.0.1:{controller.port}", level="raw")
     async with running(flags):
         feed(tmp_path, frames(3))
         await until(lambda: bool(controller.hellos))
