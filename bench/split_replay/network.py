@@ -60,7 +60,7 @@ def _lite0() -> ModelProto:
     with warnings.catch_warnings():  # this exporter is called old; the new one needs another package
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            found, (torch.zeros(1, 3, SIDE, SIDE),), content,  # type: ignore[arg-type]
+            found, (torch.zeros(1, 3, SIDE, SIDE),), content,
             dynamo=False, input_names=["image"], output_names=["scores"],
         )  # fmt: skip
     return onnx.load_from_string(content.getvalue())

@@ -79,7 +79,7 @@ class Run:
             x = torch.from_numpy(self._features[rows].astype(np.float32))
             found = loss(x, rows, bits)
             steps.zero_grad()
-            found.backward()  # type: ignore[no-untyped-call]
+            found.backward()
             steps.step()
             lost.append(found.item())
         return float(np.mean(lost))
