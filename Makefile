@@ -6,7 +6,7 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command 
 BIN := .venv/bin
 KEEP ?=
 
-.PHONY: help install demo test check chaos-edge bench-allocator bench-baselines bench-codec bench-edge bench-live bench-replay bench-sharing bench-split-replay protos migration fmt clean
+.PHONY: help install demo test check chaos-edge bench-allocator bench-baselines bench-codec bench-edge bench-live bench-replay bench-sharing bench-split-replay bench-tl protos migration fmt clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ bench-replay: install ## replay simulated minutes of arrivals against the plans;
 
 bench-split-replay: install ## replay published timings of 18 networks with our codec; writes docs/results/split-replay.md
 	@$(BIN)/python -m bench.split_replay $(ARGS)
+
+bench-tl: install ## train Transfer Layers, bytes per image against accuracy; writes docs/results/transfer-layer.md
+	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	@$(BIN)/python -m bench.tl $(ARGS)
 
 protos: install ## regenerate the checked-in stubs from protos/
 	@protos/generate.sh

@@ -38,9 +38,8 @@ class Run:
         scale = 1.0 / max(float(self._features[:512].astype(np.float32).var()), 1e-12)
         self._stage(1, layer, list(layer.parameters()), lambda x, _rows, bits: scale * F.mse_loss(layer(x, bits), x))
 
-    def distil(self, layer: Bottleneck, tail: TorchTail) -> None:
-        """Stage 2: encoder frozen; decoder and tail give the teacher's answers."""
-        layer.encode.requires_grad_(False)
+    def distil(self, layer: nn.Module, tail: TorchTail) -> None:
+        """Stage 2: what is not frozen of the layer, called with features and bits, and the tail give the answers."""
         both = nn.ModuleList([layer, tail])
         trained = [p for p in both.parameters() if p.requires_grad]
 

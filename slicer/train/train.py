@@ -99,6 +99,7 @@ def _trained(
     except SlicerError as error:
         say(f"stage 2 left out: {error}")
         return layer.layer(), None
+    layer.encode.requires_grad_(False)
     run.distil(layer, tail)
     return layer.layer(), tail.written_into(halves.tail)
 

@@ -1,0 +1,37 @@
+"""What is compared on: a model, where it is cut, images to train and to test on; and a point of a curve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from onnx import ModelProto
+
+Floats = npt.NDArray[np.float32]
+Bytes = npt.NDArray[np.uint8]
+Labels = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """`images`: N×H×W grey, as a camera gives them; `given` makes the model's input (N×C×H×W) of them."""
+
+    name: str
+    whole: ModelProto
+    cut: str
+    train_images: Bytes
+    test_images: Bytes
+    test_labels: Labels
+    given: Callable[[Bytes], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Mean bytes an image and share of right answers, of one setting of one way."""
+
+    way: str
+    setting: str
+    bytes: float
+    accuracy: float
