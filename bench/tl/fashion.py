@@ -65,7 +65,7 @@ def _trained(images: Bytes, labels: Labels) -> ModelProto:
         for rows in order.reshape(-1, _BATCH):
             loss = F.cross_entropy(made(torch.from_numpy(given(images[rows]))), torch.from_numpy(labels[rows]))
             steps.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             steps.step()
             plan.step()
     return as_onnx(made)

@@ -17,7 +17,7 @@ from slicer.bundle import activations, make
 from slicer.cut import split
 from slicer.graph import cut_points, find
 from slicer.run import Session
-from slicer.train.measure import RANS, rates
+from slicer.train.measure import rates
 from slicer.train.settings import Settings
 from slicer.train.stages import Run
 from slicer.train.tail import TorchTail
@@ -25,6 +25,8 @@ from slicer.train.train import train
 
 PAPER, UNTRAINED, TRAINED = "paper's TL", "ours, untrained", "ours, trained"
 _CALIBRATED = 256
+_LEVELS = ("rans-4", "rans-3", "rans-2")
+_BATCH = 32
 
 
 def points(task: Task, epochs: int, channels: Sequence[int]) -> Iterator[Point]:
@@ -33,12 +35,12 @@ def points(task: Task, epochs: int, channels: Sequence[int]) -> Iterator[Point]:
     samples = [{"x": one[None]} for one in inputs]
     plain = Bundle.open(make(task.whole, task.cut, name="t", level="rans-4", samples=samples[:_CALIBRATED]))
     yield from _measured(task, plain, "fp32 split", ["raw"])
-    yield from _measured(task, plain, UNTRAINED, RANS)
+    yield from _measured(task, plain, UNTRAINED, _LEVELS)
     yield from _measured(task, _pooled(task, inputs, epochs), PAPER, ["raw"])
     for count in channels:
-        wanted = Settings(channels=count, epochs=epochs, held=0.02)
+        wanted = Settings(channels=count, epochs=epochs, batch=_BATCH, held=0.02)
         made = train(task.whole, task.cut, samples, wanted, name="t", level="rans-4", say=_say)
-        yield from _measured(task, Bundle.open(made), TRAINED, RANS, f"{count} channels, ")
+        yield from _measured(task, Bundle.open(made), TRAINED, _LEVELS, f"{count} channels, ")
 
 
 def _measured(task: Task, bundle: Bundle, way: str, levels: Sequence[str], prefix: str = "") -> Iterator[Point]:
@@ -57,13 +59,13 @@ class _Pooled(nn.Module):
 
 
 def _pooled(task: Task, inputs: Floats, epochs: int) -> Bundle:
-    """The paper's layer with its tail retrained, as long as both stages of ours together and with the same loss."""
+    """The paper's layer with its tail retrained as in stage 2 of ours: as long, and with the same loss."""
     halves = split(task.whole, find(cut_points(load.with_shapes(task.whole, {})), task.cut))
     features = next(iter(Session(halves.head)({"x": inputs}).values())).astype(np.float16)
     answers = [np.asarray(one, np.float32) for one in Session(task.whole)({"x": inputs}).values()]
     torch.manual_seed(0)
     tail = TorchTail(halves.tail)
-    Run(features, answers, Settings(epochs=2 * epochs), "", None, _say).distil(_Pooled(), tail)
+    Run(features, answers, Settings(epochs=epochs, batch=_BATCH), "", None, _say).distil(_Pooled(), tail)
     again = tail.written_into(halves.tail)
     return Bundle.open(make(task.whole, task.cut, name="t", level="raw", layer="pool", tail=again))
 
