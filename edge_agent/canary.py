@@ -15,11 +15,14 @@ Run = Callable[[Tensors], Tensors]
 """Runs a model on inputs. Raises the closed set of errors."""
 
 
-def objection(samples: Sequence[Tensors], whole: Run, cut: Run, old: Run | None, agreement: float) -> str:
+def objection(
+    samples: Sequence[Tensors], whole: Run, cut: Run, old: Run | None, agreement: float, *, exact: bool = True
+) -> str:
     """Why the new bundle is not to run, one sentence; "" if there is nothing against it.
 
     `whole` is its whole model, `cut` its head and tail one after the other, `old` the whole model that runs now,
-    None if its inputs are others; `agreement`: the share of classes, 0 to 1, that both must name alike.
+    None if its inputs are others; `exact`: whether `cut` is to give what `whole` gives, as without a Transfer Layer;
+    `agreement`: the share of classes, 0 to 1, that both must name alike.
     Samples: inputs that `whole` takes.
     """
     shared: list[float] = []
@@ -28,7 +31,7 @@ def objection(samples: Sequence[Tensors], whole: Run, cut: Run, old: Run | None,
             ours, joined = whole(sample), cut(sample)
         except SliceplaneError as error:
             return f"it fails on a frame: {error.message}"
-        if why := _apart(ours, joined):
+        if why := _apart(ours, joined, exact):
             return why
         shared += _agreement(ours, old(sample)) if old else []
     if shared and float(np.mean(shared)) < agreement:
@@ -36,13 +39,17 @@ def objection(samples: Sequence[Tensors], whole: Run, cut: Run, old: Run | None,
     return ""
 
 
-def _apart(whole: Tensors, joined: Tensors) -> str:
+def _apart(whole: Tensors, joined: Tensors, exact: bool) -> str:
     for name, value in whole.items():
         if not np.all(np.isfinite(value)):
             return f'its output "{name}" is not finite on a frame'
         if name not in joined or joined[name].shape != value.shape:
             return f'head and tail do not give its output "{name}"'
         if value.dtype.kind != "f":
+            continue
+        if not np.all(np.isfinite(joined[name])):
+            return f'head and tail give an output "{name}" that is not finite on a frame'
+        if not exact:
             continue
         scale = float(np.max(np.abs(value), initial=0.0)) or 1.0
         error = float(np.max(np.abs(np.subtract(joined[name], value)), initial=0.0)) / scale

@@ -83,8 +83,14 @@ class Rollout:
             return ""
         tail = Runner(bundle.tail_bytes(), threads)
         previous = _run(old.whole) if old and _takes(old, samples[0]) else None
+        exact = not bundle.manifest.transfer_layer
         return objection(
-            samples, _run(fresh.whole), lambda inputs: tail(fresh.head(inputs)[0])[0], previous, self._agreement
+            samples,
+            _run(fresh.whole),
+            lambda inputs: tail(fresh.head(inputs)[0])[0],
+            previous,
+            self._agreement,
+            exact=exact,
         )
 
     def _keep(self, changed: slots.Slots) -> None:

@@ -25,7 +25,9 @@ async def test_split_answers_equal_the_whole_model(tmp_path: Path, tail: TailPro
     """With a tail there, frames are answered by the split, in the order of their names, each once and rightly."""
     inputs = frames(20)
     feed(tmp_path, inputs)
-    flags = settings(tmp_path, small, tail=tail.address, once=True, mode="split", outputs_dir=tmp_path / "out")
+    flags = settings(
+        tmp_path, small, tail=tail.address, once=True, mode="split", level="raw", outputs_dir=tmp_path / "out"
+    )
     await serve(flags, asyncio.Event())
     found = lines(tmp_path)
     assert [line["frame"] for line in found] == [f"{n:05}.npy" for n in range(20)]

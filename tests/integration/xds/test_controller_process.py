@@ -39,7 +39,8 @@ class Process:
         api, xds, http = (f"127.0.0.1:{self.ports.get(name, 0)}" for name in ("api", "xds", "http"))
         addresses = ("--listen", api, "--xds-listen", xds, "--http-listen", http)
         common = ("--state-dir", str(self._folder), "--database-url", self._database, "--port-file", str(file))
-        arguments = ("-m", "controller.main", *addresses, *common, "--drain-seconds", "1")
+        paper = ("--algorithm", "parvagpu", "--slo-model", "half")  # it changes segments with every rate: what is tried
+        arguments = ("-m", "controller.main", *addresses, *common, *paper, "--drain-seconds", "1")
         self._process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
         async with asyncio.timeout(30):
             while not file.exists():  # noqa: ASYNC110 - another process writes it
