@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from edge_agent.choose import smoothed
 from edge_agent.levels import Cost, Held, Ladder, pick
 from edge_agent.traffic import Traffic, Transfer
@@ -29,11 +27,6 @@ class Pace:
     def held(self) -> str:
         """The level in use."""
         return self._held.name
-
-    @property
-    def costs(self) -> Mapping[str, Cost]:
-        """What is known of each level."""
-        return self._costs
 
     def level(self, now: float, deadline_at: float, waiting: int) -> str:
         """The level for a frame whose head has run, with `waiting` bytes before it on the link.

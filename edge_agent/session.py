@@ -129,17 +129,16 @@ class TailSession:
         """Tells what an empty message takes there and back, while no frame is in its way."""
         stub: Any = health_pb2_grpc.HealthStub(channel)
         while True:
-            if self.fault is None and not self._flying and not self._outbox:
+            if self.fault is None and self._still:
                 sent_at = time.monotonic()
-                try:
-                    await stub.Check(health_pb2.HealthCheckRequest(), timeout=CONNECT_S)
-                except aio.AioRpcError as error:
-                    if error.code() in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED):
-                        await asyncio.sleep(PING_S)
-                        continue
-                if not self._flying and not self._outbox:
+                if await _came_back(stub) and self._still:
                     self._pinged(time.monotonic() - sent_at)
             await asyncio.sleep(PING_S)
+
+    @property
+    def _still(self) -> bool:
+        """Whether no frame is on its way or to be sent."""
+        return not self._flying and not self._outbox
 
     async def _once(self, call: Call) -> bool:
         """One stream from opening to its end; whether it came about."""
@@ -221,3 +220,12 @@ class TailSession:
     def _changed(self) -> None:
         change, self._change = self._change, asyncio.Event()
         change.set()
+
+
+async def _came_back(stub: Any) -> bool:
+    """Whether an empty message was answered, however."""
+    try:
+        await stub.Check(health_pb2.HealthCheckRequest(), timeout=CONNECT_S)
+    except aio.AioRpcError as error:
+        return error.code() not in (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED)
+    return True

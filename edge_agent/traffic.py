@@ -80,5 +80,7 @@ class Traffic:
 
         `careful`: by the low goodput. None as long as no goodput is known.
         """
-        known = self.goodput if not careful or self.low is None else min(self.low, self.goodput or self.low)
-        return None if known is None else self.rtt_s + (size + waiting) / known
+        if self.goodput is None:
+            return None
+        slow = self.low if careful else None
+        return self.rtt_s + (size + waiting) / min(self.goodput, slow or self.goodput)

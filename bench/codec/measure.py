@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
 
 from bench.codec.tensors import Tensor
 from common.codec import LEVELS, CodecParams, Level, Limits, decode, encode
 from slicer.calibrate import clips
+from slicer.measure.spread import timed
 
 REPEATS = 25
 
@@ -50,19 +49,6 @@ def measure(tensor: Tensor) -> Iterator[Measured]:
 def _measured(tensor: Tensor, level: Level, params: CodecParams | None) -> Measured:
     payload = encode(tensor.values, level, params)
     limits = Limits(tensor.values.size)
-    return Measured(
-        level,
-        tensor.values.size,
-        len(payload),
-        _median_ms(lambda: encode(tensor.values, level, params)),
-        _median_ms(lambda: decode(payload, limits)),
-    )
-
-
-def _median_ms(work: Callable[[], object]) -> float:
-    times = []
-    for _ in range(REPEATS):
-        begun = perf_counter()
-        work()
-        times.append(perf_counter() - begun)
-    return 1000 * median(times)
+    encoding = timed(lambda _: encode(tensor.values, level, params), REPEATS)
+    decoding = timed(lambda _: decode(payload, limits), REPEATS)
+    return Measured(level, tensor.values.size, len(payload), encoding.median_ms, decoding.median_ms)

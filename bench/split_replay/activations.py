@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
-from time import perf_counter
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +14,7 @@ from common.codec import LEVELS, CodecParams, Level, Limits, decode, encode
 from slicer import load
 from slicer.calibrate import clips
 from slicer.listing import listed
+from slicer.measure.spread import timed
 from slicer.model import CutPoint
 from slicer.run import Session, exposing
 
@@ -123,12 +122,5 @@ def _times(values: Floats, level: Level) -> tuple[float, float]:
     params = clips([values]).get(level.bits)
     payload = encode(values, level, params)
     limits = Limits(values.size, values.shape)
-    encoding = [_ms(lambda: encode(values, level, params)) for _ in range(REPEATS)]
-    decoding = [_ms(lambda: decode(payload, limits)) for _ in range(REPEATS)]
-    return median(encoding), median(decoding)
-
-
-def _ms(work: Callable[[], object]) -> float:
-    start = perf_counter()
-    work()
-    return (perf_counter() - start) * 1e3
+    encoding = timed(lambda _: encode(values, level, params), REPEATS)
+    return encoding.median_ms, timed(lambda _: decode(payload, limits), REPEATS).median_ms

@@ -1,23 +1,9 @@
-"""The bench of the edge: the published layer in a graph, and what is counted over a changing link."""
+"""The bench of the edge: what is counted over a changing link."""
 
-import numpy as np
-import onnx
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from onnx import TensorProto, helper
 
-from bench.edge.models import with_transfer_layer
 from bench.edge.report import Line, Measured, Step, text
-from slicer.run import Session
-
-RELU = "middle"
-
-
-def _model() -> onnx.ModelProto:
-    nodes = [helper.make_node("Relu", ["x"], [RELU]), helper.make_node("Neg", [RELU], ["y"])]
-    values = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 2, 4, 6]) for name in ("x", "y")]
-    graph = helper.make_graph(nodes, "g", values[:1], values[1:])
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
 
 
 def _line(frame: str, level: str | None, took: float = 10.0) -> Line:
@@ -26,16 +12,6 @@ def _line(frame: str, level: str | None, took: float = 10.0) -> Line:
         "frame": frame, "level": level, "answered_by": where, "late": False, "activation_bytes": 100,
         "timing_ms": {"total": took},
     }  # fmt: skip
-
-
-def test_layer_pools_and_repeats() -> None:
-    """What comes behind the layer is the maximum of each 2×2, four times."""
-    model, small = with_transfer_layer(_model(), RELU)
-    x = np.random.default_rng(1).normal(size=(1, 2, 4, 6)).astype(np.float32)
-    got = Session(model)({"x": x})["y"]
-    pooled = np.maximum(x, 0).reshape(1, 2, 2, 2, 3, 2).max(axis=(3, 5))
-    assert small == "middle_small"
-    np.testing.assert_array_equal(got, -pooled.repeat(2, 2).repeat(2, 3))
 
 
 def test_changes_are_counted_within_steps() -> None:
