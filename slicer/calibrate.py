@@ -31,6 +31,20 @@ def clips(activations: Sequence[Floats], method: str = "mse") -> dict[int, Codec
     return {bits: CodecParams(axis, *METHODS[method](ordered, bits)) for bits in BITS}
 
 
+def even(reach: float, axis: int = 1) -> dict[int, CodecParams]:
+    """Clip ranges that are the same for every channel, with 0 on a step, from -reach to a step beyond reach."""
+    found = {}
+    for bits in BITS:
+        step = steps(reach, bits)
+        found[bits] = CodecParams(axis, np.array([-reach], np.float32), np.array([reach + step], np.float32))
+    return found
+
+
+def steps(reach: float, bits: int) -> float:
+    """The distance of neighbouring values where `even` ranges are coded with `bits` an element."""
+    return reach / ((1 << (bits - 1)) - 1)
+
+
 def exact(dtype: str) -> dict[int, CodecParams]:
     """Clip ranges with which 8 bits keep every value of a type of one byte; none for other types."""
     kind = np.dtype(dtype)

@@ -11,8 +11,8 @@ from PIL import Image
 from bench.tl.task import Bytes, Point, Task
 from slicer.run import Session
 
-QUALITIES = (5, 30, 70, 95)
-_BATCH = 500
+QUALITIES = (5, 15, 30, 50, 70, 95)
+_BATCH = 128
 
 
 def points(task: Task) -> Iterator[Point]:

@@ -10,9 +10,17 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`channels` that travel; `epochs` of each stage; `held`: share of the samples kept back to measure on."""
+    """`channels` that travel, on a map halved `halvings` times; `epochs` of each stage, at most.
 
-    channels: int = 4
+    `weight`: what a bit an element is worth beside the distance of the answers: more makes payloads smaller. `budget`:
+    stage 2 ends once held-out samples lose no more than this share; None: never before its last epoch. `held`: share of
+    the samples kept back to measure on.
+    """
+
+    channels: int = 8
+    halvings: int = 1
+    weight: float = 0.005
+    budget: float | None = None
     epochs: int = 8
     seed: int = 0
     batch: int = 64

