@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
-import warnings
 from typing import Any
 
-import onnx
 from onnx import ModelProto
 
 SIDE = 224
@@ -27,11 +25,6 @@ def as_onnx(module: Any, given: str, answer: str, *, batches: bool = False) -> M
     """The module as it infers: input N×3×224×224, N open where `batches` are wanted, else 1."""
     import torch
 
-    content = io.BytesIO()
-    with warnings.catch_warnings():  # this exporter is called old; the new one needs another package
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            module.eval(), (torch.zeros(1, 3, SIDE, SIDE),), content, dynamo=False, input_names=[given],
-            output_names=[answer], dynamic_axes={given: {0: "N"}, answer: {0: "N"}} if batches else None,
-        )  # fmt: skip
-    return onnx.load_from_string(content.getvalue())
+    from slicer.train.module import exported
+
+    return exported(module, torch.zeros(1, 3, SIDE, SIDE), given=given, answer=answer, open_batch=batches)
