@@ -21,10 +21,10 @@ def pretrained() -> Any:
         return EfficientNet.from_pretrained("efficientnet-lite0", weights_path=path)
 
 
-def as_onnx(module: Any, given: str, answer: str, *, batches: bool = False) -> ModelProto:
-    """The module as it infers: input N×3×224×224, N open where `batches` are wanted, else 1."""
+def as_onnx(module: Any, given: str, answer: str) -> ModelProto:
+    """The module as it infers: input 1×3×224×224 (with N open there were no cuts: sizes are passed on beside)."""
     import torch
 
     from slicer.train.module import exported
 
-    return exported(module, torch.zeros(1, 3, SIDE, SIDE), given=given, answer=answer, open_batch=batches)
+    return exported(module, torch.zeros(1, 3, SIDE, SIDE), given=given, answer=answer, open_batch=False)

@@ -15,7 +15,7 @@ from common.bundle_manifest import Part, Rate, Tensor
 from common.codec import LEVELS, CodecParams
 from common.digests import digest_of
 from slicer import graph, load, model, probe
-from slicer.calibrate import clips, even, exact
+from slicer.calibrate import clips, even, even_clips, exact
 from slicer.cut import CARRIED, Halves, split
 from slicer.examples import Shapes, blank
 from slicer.model import INPUT, CutPoint, SlicerError
@@ -65,8 +65,10 @@ def make(
         found = replace(found, tensor=replace(found.tensor, shape=sent_shape(used, found.tensor)))
     if used and used.reach is not None:
         ranges = even(used.reach)
+    elif samples:
+        ranges = (even_clips if used and used.even else clips)(activations(halves.head, samples), method)
     else:
-        ranges = clips(activations(halves.head, samples), method) if samples else {}
+        ranges = {}
     ranges |= exact(found.tensor.dtype)
     contents = _contents(whole, halves)
     outputs = [probe.rank(whole, load.tensor(value), example) for value in whole.graph.output]

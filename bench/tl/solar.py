@@ -86,4 +86,4 @@ def _tuned(images: Bytes, labels: Labels) -> ModelProto:
             plan.step()
             losses.append(loss.item())
         print(f"solar cells, epoch {epoch + 1}/{EPOCHS}: loss {np.mean(losses):.4f}", file=sys.stderr, flush=True)
-    return lite0.as_onnx(made, "x", "y", batches=True)
+    return lite0.as_onnx(made, "x", "y")

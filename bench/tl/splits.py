@@ -15,6 +15,7 @@ from bench.tl.task import Floats, Point, Task
 from common.bundle import Bundle
 from slicer import load
 from slicer.bundle import activations, make
+from slicer.calibrate import METHODS
 from slicer.cut import split
 from slicer.graph import cut_points, find
 from slicer.train.measure import rates
@@ -37,8 +38,9 @@ def points(task: Task, epochs: int, weights: Sequence[float], cache: Path) -> It
     plain = Bundle.open(make(task.whole, task.cut, **common))  # type: ignore[arg-type]
     yield from _measured(task, plain, "fp32 split", ["raw"])
     yield from _measured(task, plain, UNTRAINED, _LEVELS, "no layer, ")
-    components = Bundle.open(make(task.whole, task.cut, layer="principal", **common))  # type: ignore[arg-type]
-    yield from _measured(task, components, UNTRAINED, _LEVELS, "principal, ")
+    for method in METHODS:
+        made = make(task.whole, task.cut, layer="principal", method=method, **common)  # type: ignore[arg-type]
+        yield from _measured(task, Bundle.open(made), UNTRAINED, _LEVELS, f"principal, {method}, ")
     yield from _measured(task, _pooled(task, inputs, epochs), PAPER, ["raw"])
     for weight in weights:
         wanted = Settings(halvings=task.halvings, weight=weight, epochs=epochs, batch=task.batch, held=_HELD)
@@ -65,8 +67,8 @@ class _Pooled(nn.Module):
 def _pooled(task: Task, inputs: Floats, epochs: int) -> Bundle:
     """The paper's layer with its tail retrained as in stage 2 of ours: as long, and with the same loss."""
     halves = split(task.whole, find(cut_points(load.with_shapes(task.whole, {})), task.cut))
-    features = np.concatenate(activations(halves.head, _some(inputs))).astype(np.float16)
-    answers = [np.concatenate(activations(task.whole, _some(inputs)))]
+    features = np.concatenate(activations(halves.head, _some(task, inputs))).astype(np.float16)
+    answers = [np.concatenate(activations(task.whole, _some(task, inputs)))]
     torch.manual_seed(0)
     tail = TorchTail(halves.tail)
     Run(features, answers, Settings(epochs=epochs, batch=task.batch), say=_say).distil(_Pooled(), tail)
@@ -74,8 +76,8 @@ def _pooled(task: Task, inputs: Floats, epochs: int) -> Bundle:
     return Bundle.open(make(task.whole, task.cut, name="t", level="raw", layer="pool", tail=again))
 
 
-def _some(inputs: Floats) -> list[dict[str, Floats]]:
-    return [{"x": inputs[start : start + 64]} for start in range(0, len(inputs), 64)]
+def _some(task: Task, inputs: Floats) -> list[dict[str, Floats]]:
+    return [{"x": inputs[start : start + task.at_once]} for start in range(0, len(inputs), task.at_once)]
 
 
 def _say(line: str) -> None:

@@ -32,6 +32,11 @@ class Task:
     batch: int
     about: str
 
+    @property
+    def at_once(self) -> int:
+        """How many images the model takes at once: what its input says, many where that is open."""
+        return self.whole.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 128
+
 
 @dataclass(frozen=True, slots=True)
 class Point:

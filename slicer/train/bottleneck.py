@@ -63,7 +63,7 @@ class Bottleneck(nn.Module):
             decoder += [Step("ConvTranspose", _weights(grow), twice), Step("Relu")]
         decoder.append(Step("Conv", _weights(self.mend), ones))
         decoder += [Step("Relu")] if self.positive else []
-        return Layer("learned", tuple(encoder), tuple(decoder), self.sent, len(self.odd), REACH)
+        return Layer("learned", tuple(encoder), tuple(decoder), self.sent, len(self.odd), even=True, reach=REACH)
 
 
 def quantised(sent: Tensor, bits: int) -> Tensor:

@@ -18,8 +18,9 @@ def exported(
 ) -> ModelProto:
     """The module as it infers, with one input and one output of these names.
 
-    `example`: an input, N×...; where `open_batch` the model takes any N, else that of the example. Raises SlicerError
-    for modules that cannot be traced.
+    `example`: an input, N×...; where `open_batch` the model takes any N, else that of the example. A module that asks
+    for its input's sizes then passes them on beside the tensors, and has no cut before that: close the batch for it.
+    Raises SlicerError for modules that cannot be traced.
     """
     content = io.BytesIO()
     training = module.training

@@ -28,8 +28,9 @@ class Step:
 class Layer:
     """`encoder` goes to the head, `decoder` to the tail; `channels` travel (None: as many as the cut has).
 
-    A layer halves height and width `halvings` times, rounded up; its decoder gives back the exact size. `reach`: the
-    largest magnitude that is coded, where all channels are coded in steps of one size; None: each has its own range.
+    A layer halves height and width `halvings` times, rounded up; its decoder gives back the exact size. `even`: all
+    channels are coded in steps of one size, with 0 among the values; else each has its own range. `reach`: the largest
+    magnitude that is coded, where training has fixed it.
     """
 
     family: str
@@ -37,6 +38,7 @@ class Layer:
     decoder: tuple[Step, ...]
     channels: int | None = None
     halvings: int = 1
+    even: bool = False
     reach: float | None = None
 
 

@@ -17,7 +17,6 @@ from slicer.transfer_layer.layer import Floats, Layer, Step, sizes
 
 _KEPT = 0.999  # of the variance; what is left is finer than any level's steps
 _WINDOWS = 200_000  # that are looked at
-_LEFT_OUT = 1e-4  # of the values, beyond the reach: rare outliers would make everybody's steps coarse
 
 
 def principal(cut: Tensor, activations: Sequence[Floats]) -> Layer:
@@ -30,15 +29,13 @@ def principal(cut: Tensor, activations: Sequence[Floats]) -> Layer:
     mean = windows.reshape(-1, channels, 4).mean(axis=(0, 2))
     centred = windows - np.repeat(mean, 4)
     vectors = _components(centred)
-    values = np.abs(centred @ vectors)
-    reach = float(np.quantile(values, 1 - _LEFT_OUT)) or 1.0
     weights = np.ascontiguousarray(vectors.T.reshape(-1, channels, 2, 2), np.float32)
     shift = (-(weights.sum(axis=(2, 3)) @ mean)).astype(np.float32)
     twice = (("kernel_shape", [2, 2]), ("strides", [2, 2]), ("pads", [0, 0, height % 2, width % 2]))
     decoder = [Step("ConvTranspose", (weights, mean.astype(np.float32)), twice)]
     if found.min() >= 0:
         decoder.append(Step("Relu"))
-    return Layer("principal", (Step("Conv", (weights, shift), twice),), tuple(decoder), len(weights), reach=reach)
+    return Layer("principal", (Step("Conv", (weights, shift), twice),), tuple(decoder), len(weights), even=True)
 
 
 def _windows(found: Floats) -> Floats:
