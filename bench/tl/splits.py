@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def points(task: Task, epochs: int, weights: Sequence[float], cache: Path) -> It
     for method in METHODS:
         made = make(task.whole, task.cut, layer="principal", method=method, **common)  # type: ignore[arg-type]
         yield from _measured(task, Bundle.open(made), UNTRAINED, _LEVELS, f"principal, {method}, ")
-    yield from _measured(task, _pooled(task, inputs, epochs), PAPER, ["raw"])
+    yield from _measured(task, _pooled(task, inputs, epochs, cache), PAPER, ["raw"])
     for weight in weights:
         wanted = Settings(halvings=task.halvings, weight=weight, epochs=epochs, batch=task.batch, held=_HELD)
         kept = cache / f"{task.name}-{len(samples)}-{epochs}-{weight:g}.pt"
@@ -64,14 +65,16 @@ class _Pooled(nn.Module):
         return F.interpolate(F.max_pool2d(features, 2, 2, ceil_mode=True), features.shape[2:]), torch.zeros(())
 
 
-def _pooled(task: Task, inputs: Floats, epochs: int) -> Bundle:
+def _pooled(task: Task, inputs: Floats, epochs: int, cache: Path) -> Bundle:
     """The paper's layer with its tail retrained as in stage 2 of ours: as long, and with the same loss."""
     halves = split(task.whole, find(cut_points(load.with_shapes(task.whole, {})), task.cut))
     features = np.concatenate(activations(halves.head, _some(task, inputs))).astype(np.float16)
     answers = [np.concatenate(activations(task.whole, _some(task, inputs)))]
     torch.manual_seed(0)
     tail = TorchTail(halves.tail)
-    Run(features, answers, Settings(epochs=epochs, batch=task.batch), say=_say).distil(_Pooled(), tail)
+    key = sha256(features.tobytes() + task.whole.SerializeToString()).hexdigest()
+    kept = cache / f"{task.name}-{len(inputs)}-{epochs}-pool.pt"
+    Run(features, answers, Settings(epochs=epochs, batch=task.batch), key, kept, _say).distil(_Pooled(), tail)
     again = tail.written_into(halves.tail)
     return Bundle.open(make(task.whole, task.cut, name="t", level="raw", layer="pool", tail=again))
 
