@@ -13,7 +13,7 @@ from common.bundle import Bundle
 from slicer import load, samples, show
 from slicer.cli import FILE, NEW_FILE, one_line, write
 from slicer.model import SlicerError
-from slicer.train.settings import Settings
+from slicer.train.settings import FAMILIES, Settings
 
 
 @click.command("train")
@@ -21,6 +21,10 @@ from slicer.train.settings import Settings
 @click.option("--at", required=True, metavar="TENSOR|INDEX", help="The cut, as `cuts` lists it.")
 @click.option("--data", required=True, type=FILE, help="Inputs, .npz or .npy; labels may be in the .npz, too.")
 @click.option("-o", "--output", "target", required=True, type=NEW_FILE)
+@click.option(
+    "--family", type=click.Choice(FAMILIES), default=FAMILIES[0], show_default=True,
+    help="Few channels travel (--channels, --halvings), or all on a map of half the sides, as in the paper.",
+)  # fmt: skip
 @click.option("--channels", type=click.IntRange(1), default=8, show_default=True, help="Channels that travel.")
 @click.option(
     "--halvings", type=click.IntRange(1, 3), default=1, show_default=True, help="How often the map's sides are halved."
@@ -44,6 +48,7 @@ def train_command(
     at: str,
     data: Path,
     target: Path,
+    family: str,
     channels: int,
     halvings: int,
     weight: float,
@@ -66,7 +71,7 @@ def train_command(
 
     whole = load.load(model)
     found = samples.read(data, whole)
-    wanted = Settings(channels, halvings, weight, budget, epochs, seed)
+    wanted = Settings(channels, halvings, weight, budget, epochs, seed, family=family)
     content = train(
         whole, at, found, wanted, name=name or model.stem, level=level,
         labels=_labels(data, labels), checkpoint=checkpoint, say=click.echo,

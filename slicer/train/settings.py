@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+FAMILIES = ("bottleneck", "strided")
+"""Layers that are trained: few channels, or the published layer's learned form, which sends all."""
+
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`channels` that travel, on a map halved `halvings` times; `epochs` of each stage, at most.
+    """`family` of the layer, one of FAMILIES; `epochs` of each stage, at most.
 
+    Of a bottleneck: `channels` that travel, on a map halved `halvings` times.
     `weight`: what a bit an element is worth beside the distance of the answers: more makes payloads smaller. `budget`:
     stage 2 ends once held-out samples lose no more than this share; None: never before its last epoch. `held`: share of
     the samples kept back to measure on.
@@ -26,3 +30,4 @@ class Settings:
     batch: int = 64
     rate: float = 2e-3
     held: float = 0.2
+    family: str = "bottleneck"

@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from slicer.train.bottleneck import BITS, Bottleneck
 from slicer.train.checkpoint import restore, save
+from slicer.train.learned import BITS, Learned
 from slicer.train.settings import Say, Settings
 from slicer.train.tail import TorchTail
 
@@ -56,7 +56,7 @@ class Run:
         self._key, self._path, self._say = key, path, say
         self._state = restore(path, key)
 
-    def match(self, layer: Bottleneck) -> None:
+    def match(self, layer: Learned) -> None:
         """Stage 1: the decoded features are the teacher's, in relation to their variance."""
         scale = 1.0 / max(float(self._features[:512].astype(np.float32).var()), 1e-12)
 

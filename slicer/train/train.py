@@ -20,10 +20,12 @@ from slicer.cut import CARRIED, Halves, split
 from slicer.model import CutPoint, SlicerError
 from slicer.run import Session
 from slicer.samples import Arrays
-from slicer.train.bottleneck import BITS, Bottleneck
+from slicer.train.bottleneck import Bottleneck
+from slicer.train.learned import BITS, Learned
 from slicer.train.measure import RANS, classes, rates
 from slicer.train.settings import Say, Settings
 from slicer.train.stages import Floats, Halfs, Held, Run
+from slicer.train.strided import Strided
 from slicer.train.tail import TorchTail
 from slicer.transfer_layer.layer import Layer, sizes
 
@@ -93,7 +95,12 @@ def _trained(
 ) -> tuple[Layer, ModelProto | None]:
     _, channels, height, width = sizes(cut.tensor)
     torch.manual_seed(wanted.seed)
-    layer = Bottleneck(channels, wanted.channels, (height, width), wanted.halvings, bool(features.min() >= 0))
+    positive = bool(features.min() >= 0)
+    layer: Learned = (
+        Strided(channels, (height, width), positive)
+        if wanted.family == "strided"
+        else Bottleneck(channels, wanted.channels, (height, width), wanted.halvings, positive)
+    )
     run.match(layer)
     try:
         tail = TorchTail(halves.tail)

@@ -1,5 +1,6 @@
 """Training a Transfer Layer on a small model: what comes out, the same each time, and resumed runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,13 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
     assert _train(graphs.chain(), checkpoint=path) == _train(graphs.chain())
     with pytest.raises(SlicerError, match="other settings"):
         train(graphs.chain(), "conv2", SAMPLES, Settings(channels=3), name="m", level="rans-4", checkpoint=path)
+
+
+def test_the_published_layer_is_trained_too() -> None:
+    """All channels travel on a map of half the sides; the manifest says which layer it is."""
+    content = train(graphs.chain(), "conv2", SAMPLES, replace(SHORT, family="strided"), name="m", level="rans-4")
+    manifest = Bundle.open(content).manifest
+    assert (manifest.transfer_layer, manifest.cut.shape[1:]) == ("strided", (8, 3, 3))
 
 
 def test_training_ends_within_the_budget() -> None:
