@@ -57,7 +57,7 @@ bench-split-replay: install ## replay published timings of 18 networks with our 
 	@$(BIN)/python -m bench.split_replay $(ARGS)
 
 bench-tl: install ## train Transfer Layers, bytes per image against accuracy; writes docs/results/transfer-layer.md
-	@$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train]'
+	@PYTHON=$(BIN)/python bench/tl/fetch.sh
 	@$(BIN)/python -m bench.tl $(ARGS)
 
 protos: install ## regenerate the checked-in stubs from protos/

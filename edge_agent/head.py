@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnxruntime
 from onnxruntime.capi import onnxruntime_pybind11_state as state
 
 from common.errors import Internal, InvalidArgument, Violation
+from common.heap import give_back, lean
 from edge_agent.model import Array, Tensors, TensorSpec
 
 _FAILURES = (
@@ -31,6 +33,7 @@ class Runner:
     """
 
     def __init__(self, content: bytes, threads: int) -> None:
+        lean()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3
@@ -39,9 +42,10 @@ class Runner:
         # Two arenas would keep the largest activation of both models for good; a gateway has little memory.
         options.enable_cpu_mem_arena = False
         try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            self._session = _session(content, options)
         except _FAILURES as error:
             raise Internal(f"onnxruntime does not take the model: {_line(error)}") from error
+        give_back()
         self.inputs = tuple(_spec(node) for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node) for node in self._session.get_outputs())
 
@@ -108,3 +112,12 @@ def _text(shape: tuple[int | None, ...]) -> str:
 
 def _line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+
+
+def _session(content: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """Given bytes a session keeps them for good beside its own copy; given a file it does not: one in memory."""
+    with os.fdopen(os.memfd_create("model"), "wb") as file:
+        file.write(content)
+        file.flush()
+        path = f"/proc/self/fd/{file.fileno()}"
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

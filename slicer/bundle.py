@@ -15,7 +15,7 @@ from common.bundle_manifest import Part, Rate, Tensor
 from common.codec import LEVELS, CodecParams
 from common.digests import digest_of
 from slicer import graph, load, model, probe
-from slicer.calibrate import clips, exact
+from slicer.calibrate import clips, even, even_clips, exact
 from slicer.cut import CARRIED, Halves, split
 from slicer.examples import Shapes, blank
 from slicer.model import INPUT, CutPoint, SlicerError
@@ -24,11 +24,12 @@ from slicer.samples import Arrays
 from slicer.transfer_layer.insert import insert
 from slicer.transfer_layer.layer import Layer, sent_shape
 from slicer.transfer_layer.pool import pool
-
-FAMILIES: Mapping[str, Callable[[model.Tensor], Layer]] = {"pool": pool}
-"""Transfer Layers that need no training, by name."""
+from slicer.transfer_layer.principal import principal
 
 Floats = npt.NDArray[np.float32]
+
+FAMILIES: Mapping[str, Callable[[model.Tensor, Sequence[Floats]], Layer]] = {"pool": pool, "principal": principal}
+"""Transfer Layers that need no training, by name; made for a tensor from samples of it."""
 
 
 def make(
@@ -58,17 +59,28 @@ def make(
     found = replace(found, tensor=probe.known(whole, found.tensor, example))
     halves = split(whole, found)
     halves = Halves(halves.head, tail) if tail else halves
-    used = FAMILIES[layer](found.tensor) if isinstance(layer, str) and layer != "none" else layer
-    if isinstance(used, Layer):
+    used = _layer(layer, halves, found.tensor, samples)
+    if used:
         halves = insert(halves, used, found.tensor)
         found = replace(found, tensor=replace(found.tensor, shape=sent_shape(used, found.tensor)))
-    ranges = clips(activations(halves.head, samples), method) if samples else {}
+    if used and used.reach is not None:
+        ranges = even(used.reach)
+    elif samples:
+        ranges = (even_clips if used and used.even else clips)(activations(halves.head, samples), method)
+    else:
+        ranges = {}
     ranges |= exact(found.tensor.dtype)
     contents = _contents(whole, halves)
     outputs = [probe.rank(whole, load.tensor(value), example) for value in whole.graph.output]
     made = _manifest(whole, halves, found, outputs, name, level, ranges, contents)
-    family = used.family if isinstance(used, Layer) else ""
+    family = used.family if used else ""
     return bundle.write(replace(made, transfer_layer=family, rates=tuple(rates)), contents)
+
+
+def _layer(asked: str | Layer, halves: Halves, cut: model.Tensor, samples: Sequence[Arrays]) -> Layer | None:
+    if isinstance(asked, Layer):
+        return asked
+    return None if asked == "none" else FAMILIES[asked](cut, activations(halves.head, samples))
 
 
 def activations(head: ModelProto, samples: Sequence[Arrays]) -> list[Floats]:

@@ -57,6 +57,18 @@ def check(bundle: Bundle, samples: Sequence[Arrays]) -> Report:
     return Report(len(samples), float(np.mean([cut.nbytes for cut in cuts])), split_error, reports)
 
 
+def promised(bundle: Bundle, samples: int) -> float | None:
+    """How many of so many samples the default level must answer as the whole model does, for a bundle's own table.
+
+    The table's share less three standard errors of a share of `samples`; None where no agreement was measured.
+    """
+    level = bundle.manifest.default_level
+    for rate in bundle.manifest.rates:
+        if (rate.level, rate.metric) == (level, "agreement"):
+            return rate.accuracy - 3 * float(np.sqrt(rate.accuracy * (1 - rate.accuracy) / samples)) - 1 / samples
+    return None
+
+
 class _Tail:
     def __init__(self, bundle: Bundle) -> None:
         self._session = Session(bundle.tail_bytes())

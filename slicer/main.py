@@ -129,10 +129,18 @@ def inspect(path: Path, form: str) -> None:
 @click.argument("path", metavar="BUNDLE", type=FILE)
 @click.option("--samples", "data", required=True, type=FILE, help="Sample inputs, .npz or .npy.")
 @click.option("--tolerance", type=float, default=1e-4, show_default=True, help="Of head and tail against the whole.")
+@click.option(
+    "--agreement", type=click.FloatRange(0, 1),
+    help="Samples that the default level must answer as the whole model does. Default with a Transfer Layer: what the "
+    "bundle's own table says, less what chance allows.",
+)  # fmt: skip
 @OUTPUT
 @one_line
-def check_command(path: Path, data: Path, tolerance: float, form: str) -> None:
-    """Run samples through BUNDLE: is it the same model, and what does each level cost? Exit 1 if it is not."""
+def check_command(path: Path, data: Path, tolerance: float, agreement: float | None, form: str) -> None:
+    """Run samples through BUNDLE: is it the same model, and what does each level cost? Exit 1 if it is not.
+
+    With a Transfer Layer between them head and tail are not meant to keep every value: they are held to --agreement.
+    """
     opened = Bundle.open(path)
     whole = load.parse(opened.model_bytes(), "the bundle's model")
     report = check.check(opened, samples.read(data, whole))
@@ -140,8 +148,16 @@ def check_command(path: Path, data: Path, tolerance: float, form: str) -> None:
         click.echo(json.dumps(asdict(report), indent=1))
     else:
         show.report(report, opened.manifest.default_level)
-    if opened.manifest.transfer_layer:
-        return  # it is not meant to keep every value; the table says what it costs
+    layered = bool(opened.manifest.transfer_layer)
+    least = check.promised(opened, report.samples) if layered and agreement is None else agreement
+    same = next(one.agreement for one in report.levels if one.level == opened.manifest.default_level)
+    if least is not None and same < least:
+        click.echo(
+            f"error: {same:.1%} of the samples are answered as the whole model does, under {least:.1%}", err=True
+        )
+        raise SystemExit(1)
+    if layered:
+        return
     if not report.split_error <= tolerance:  # a NaN is no agreement either
         click.echo(
             f"error: head and tail differ from the whole by {report.split_error:.3g}, over {tolerance}", err=True

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from bench.lite0 import SIDE
 from bench.split_replay import activations
-from bench.split_replay.network import SIDE, network
+from bench.split_replay.network import network
 from bench.split_replay.photos import photos
 from slicer.listing import listed
 

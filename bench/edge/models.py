@@ -6,7 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.split_replay.network import SIDE, network
+from bench.lite0 import SIDE
+from bench.split_replay.network import network
 from bench.split_replay.photos import photos
 from slicer import bundle
 from slicer.pixels import Scaling, from_pixels

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 
 from bench.replay.arrivals import Bursty, poisson
+from controller.allocator.sharing.priorities import priorities
 from controller.allocator.types import Tenant
 
 Array = npt.NDArray[np.float64]
@@ -23,7 +25,7 @@ def fifo(waiting: list[int], queues: Queues, _executed: Sequence[int], _tenants:
 
 
 def least_executed(waiting: list[int], _queues: Queues, executed: Sequence[int], _tenants: Sequence[Tenant]) -> int:
-    """Whose model was executed least: Triton's rate limiter."""
+    """Whose model was executed least: Triton's rate limiter where all have one priority."""
     return min(waiting, key=lambda one: executed[one])
 
 
@@ -32,7 +34,21 @@ def tightest_last(waiting: list[int], _queues: Queues, _executed: Sequence[int],
     return max(waiting, key=lambda one: tenants[one].slo_ms - tenants[one].latency_ms)
 
 
-ORDERS: dict[str, Order] = {"FIFO": fifo, "least executed first": least_executed, "tightest SLO last": tightest_last}
+def tightest_first(waiting: list[int], _queues: Queues, executed: Sequence[int], tenants: Sequence[Tenant]) -> int:
+    """Triton's rate limiter with the plan's priorities: executions times priority, the least of them."""
+    weights = _priorities(tuple(tenants))
+    return min(waiting, key=lambda one: executed[one] * weights[one])
+
+
+_priorities = lru_cache(priorities)
+
+AS_PLANNED = "Triton, tightest SLO first"
+ORDERS: dict[str, Order] = {
+    AS_PLANNED: tightest_first,
+    "FIFO": fifo,
+    "Triton, equal priorities": least_executed,
+    "tightest SLO last": tightest_last,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.longtail.replay import NOMINAL, Load
+from bench.longtail.replay import AS_PLANNED, NOMINAL, Load
 from bench.longtail.runs import Fleet, Replayed
 
 
@@ -49,6 +49,18 @@ def replay_table(rows: Sequence[tuple[Fleet, Replayed]]) -> str:
         "|---:|---:|---|---|---:|---:|---:|---:|",
     ]
     return "\n".join(head + [_replay(*row) for row in rows]) + "\n"
+
+
+def verdict(rows: Sequence[tuple[Fleet, Replayed]]) -> str:
+    """What became of the requests in the order that segments are to run in, as planned and in bursts."""
+    found = []
+    for peaks, name in ((False, "as planned"), (True, "in bursts")):
+        runs = [
+            run for _, run in rows if run.order == AS_PLANNED and run.load.rate == 1 and (run.load.peak > 1) is peaks
+        ]
+        late, count = sum(run.late for run in runs), sum(run.requests for run in runs)
+        found.append(f"{name} **{late:,} of {count:,}** requests late in {len(runs)} replays")
+    return f"With these priorities: {', '.join(found)}."
 
 
 def _load(load: Load) -> str:

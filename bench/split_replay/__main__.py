@@ -9,8 +9,9 @@ import argparse
 import sys
 from pathlib import Path
 
+from bench.lite0 import SIDE
 from bench.split_replay import activations, published
-from bench.split_replay.network import SIDE, network
+from bench.split_replay.network import network
 from bench.split_replay.networks import side_of
 from bench.split_replay.photos import photos
 from bench.split_replay.plot import draw

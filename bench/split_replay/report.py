@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bench.allocator.report import table
+from bench.lite0 import SIDE
 from bench.split_replay.activations import SIZES
-from bench.split_replay.network import SIDE
 from bench.split_replay.networks import first_block
 from bench.split_replay.photos import NAMES
 from bench.split_replay.tables import FREE, LINK, PRIVATE, best

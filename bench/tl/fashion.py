@@ -29,7 +29,9 @@ def task(cache: Path, trained_on: int) -> Task:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         onnx.save(_trained(images, labels), path)
-    return Task("Fashion-MNIST", onnx.load(path), "relu1", images[:trained_on], tested, told, given)
+    about = f"10,000 test images, a small CNN (three convolutions) cut behind the first one (16×28×28). {trained_on:,}"
+    about += " training images without labels for the layers."
+    return Task("Fashion-MNIST", onnx.load(path), "relu1", images[:trained_on], tested, told, given, 2, 64, about)
 
 
 def given(images: Bytes) -> Floats:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,9 +16,9 @@ from bench.tl.task import Floats, Point, Task
 from common.bundle import Bundle
 from slicer import load
 from slicer.bundle import activations, make
+from slicer.calibrate import METHODS
 from slicer.cut import split
 from slicer.graph import cut_points, find
-from slicer.run import Session
 from slicer.train.measure import rates
 from slicer.train.settings import Settings
 from slicer.train.stages import Run
@@ -25,22 +27,27 @@ from slicer.train.train import train
 
 PAPER, UNTRAINED, TRAINED = "paper's TL", "ours, untrained", "ours, trained"
 _CALIBRATED = 256
-_LEVELS = ("rans-4", "rans-3", "rans-2")
-_BATCH = 32
+_LEVELS = ("rans-6", "rans-5", "rans-4", "rans-3", "rans-2")
+_HELD = 0.05
 
 
-def points(task: Task, epochs: int, channels: Sequence[int]) -> Iterator[Point]:
-    """Each way's levels, measured on all test images."""
+def points(task: Task, epochs: int, weights: Sequence[float], cache: Path) -> Iterator[Point]:
+    """Each way's levels, measured on all test images; `cache`: where checkpoints of the training are kept."""
     inputs = task.given(task.train_images)
     samples = [{"x": one[None]} for one in inputs]
-    plain = Bundle.open(make(task.whole, task.cut, name="t", level="rans-4", samples=samples[:_CALIBRATED]))
+    common = {"name": "t", "level": "rans-4", "samples": samples[:_CALIBRATED]}
+    plain = Bundle.open(make(task.whole, task.cut, **common))  # type: ignore[arg-type]
     yield from _measured(task, plain, "fp32 split", ["raw"])
-    yield from _measured(task, plain, UNTRAINED, _LEVELS)
-    yield from _measured(task, _pooled(task, inputs, epochs), PAPER, ["raw"])
-    for count in channels:
-        wanted = Settings(channels=count, epochs=epochs, batch=_BATCH, held=0.02)
-        made = train(task.whole, task.cut, samples, wanted, name="t", level="rans-4", say=_say)
-        yield from _measured(task, Bundle.open(made), TRAINED, _LEVELS, f"{count} channels, ")
+    yield from _measured(task, plain, UNTRAINED, _LEVELS, "no layer, ")
+    for method in METHODS:
+        made = make(task.whole, task.cut, layer="principal", method=method, **common)  # type: ignore[arg-type]
+        yield from _measured(task, Bundle.open(made), UNTRAINED, _LEVELS, f"principal, {method}, ")
+    yield from _measured(task, _pooled(task, inputs, epochs, cache), PAPER, ["raw"])
+    for weight in weights:
+        wanted = Settings(halvings=task.halvings, weight=weight, epochs=epochs, batch=task.batch, held=_HELD)
+        kept = cache / f"{task.name}-{len(samples)}-{epochs}-{weight:g}.pt"
+        made = train(task.whole, task.cut, samples, wanted, name="t", level="rans-4", checkpoint=kept, say=_say)
+        yield from _measured(task, Bundle.open(made), TRAINED, _LEVELS, f"weight {weight:g}, ")
 
 
 def _measured(task: Task, bundle: Bundle, way: str, levels: Sequence[str], prefix: str = "") -> Iterator[Point]:
@@ -54,20 +61,26 @@ def _measured(task: Task, bundle: Bundle, way: str, levels: Sequence[str], prefi
 class _Pooled(nn.Module):
     """The paper's layer in training: the tail sees what it will see."""
 
-    def forward(self, features: Tensor, _bits: int) -> Tensor:
-        return F.interpolate(F.max_pool2d(features, 2, 2, ceil_mode=True), features.shape[2:])
+    def forward(self, features: Tensor, _bits: int) -> tuple[Tensor, Tensor]:
+        return F.interpolate(F.max_pool2d(features, 2, 2, ceil_mode=True), features.shape[2:]), torch.zeros(())
 
 
-def _pooled(task: Task, inputs: Floats, epochs: int) -> Bundle:
+def _pooled(task: Task, inputs: Floats, epochs: int, cache: Path) -> Bundle:
     """The paper's layer with its tail retrained as in stage 2 of ours: as long, and with the same loss."""
     halves = split(task.whole, find(cut_points(load.with_shapes(task.whole, {})), task.cut))
-    features = next(iter(Session(halves.head)({"x": inputs}).values())).astype(np.float16)
-    answers = [np.asarray(one, np.float32) for one in Session(task.whole)({"x": inputs}).values()]
+    features = np.concatenate(activations(halves.head, _some(task, inputs))).astype(np.float16)
+    answers = [np.concatenate(activations(task.whole, _some(task, inputs)))]
     torch.manual_seed(0)
     tail = TorchTail(halves.tail)
-    Run(features, answers, Settings(epochs=epochs, batch=_BATCH), "", None, _say).distil(_Pooled(), tail)
+    key = sha256(features.tobytes() + task.whole.SerializeToString()).hexdigest()
+    kept = cache / f"{task.name}-{len(inputs)}-{epochs}-pool.pt"
+    Run(features, answers, Settings(epochs=epochs, batch=task.batch), key, kept, _say).distil(_Pooled(), tail)
     again = tail.written_into(halves.tail)
     return Bundle.open(make(task.whole, task.cut, name="t", level="raw", layer="pool", tail=again))
+
+
+def _some(task: Task, inputs: Floats) -> list[dict[str, Floats]]:
+    return [{"x": inputs[start : start + task.at_once]} for start in range(0, len(inputs), task.at_once)]
 
 
 def _say(line: str) -> None:

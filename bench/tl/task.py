@@ -16,7 +16,10 @@ Labels = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """`images`: N×H×W grey, as a camera gives them; `given` makes the model's input (N×C×H×W) of them."""
+    """`images`: N×H×W grey, as a camera gives them; `given` makes the model's input (N×C×H×W) of them.
+
+    `halvings` of the map's sides in the trained layer, `batch` in its training; `about`: what a reader must know.
+    """
 
     name: str
     whole: ModelProto
@@ -25,6 +28,14 @@ class Task:
     test_images: Bytes
     test_labels: Labels
     given: Callable[[Bytes], Floats]
+    halvings: int
+    batch: int
+    about: str
+
+    @property
+    def at_once(self) -> int:
+        """How many images the model takes at once: what its input says, many where that is open."""
+        return self.whole.graph.input[0].type.tensor_type.shape.dim[0].dim_value or 128
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from PIL import Image
 from bench.tl.task import Bytes, Point, Task
 from slicer.run import Session
 
-QUALITIES = (5, 30, 70, 95)
-_BATCH = 500
+QUALITIES = (5, 15, 30, 50, 70, 95)
 
 
 def points(task: Task) -> Iterator[Point]:
@@ -29,9 +28,10 @@ def points(task: Task) -> Iterator[Point]:
 def accuracy(session: Session, task: Task, images: Bytes) -> float:
     """Share of the images whose best class is the label."""
     right = 0
-    for start in range(0, len(images), _BATCH):
-        answer = next(iter(session({"x": task.given(images[start : start + _BATCH])}).values()))
-        right += int((answer.argmax(axis=1) == task.test_labels[start : start + _BATCH]).sum())
+    for start in range(0, len(images), task.at_once):
+        rows = slice(start, start + task.at_once)
+        answer = next(iter(session({"x": task.given(images[rows])}).values()))
+        right += int((answer.argmax(axis=1) == task.test_labels[rows]).sum())
     return right / len(images)
 
 

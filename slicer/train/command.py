@@ -13,7 +13,7 @@ from common.bundle import Bundle
 from slicer import load, samples, show
 from slicer.cli import FILE, NEW_FILE, one_line, write
 from slicer.model import SlicerError
-from slicer.train.settings import Settings
+from slicer.train.settings import FAMILIES, Settings
 
 
 @click.command("train")
@@ -21,7 +21,21 @@ from slicer.train.settings import Settings
 @click.option("--at", required=True, metavar="TENSOR|INDEX", help="The cut, as `cuts` lists it.")
 @click.option("--data", required=True, type=FILE, help="Inputs, .npz or .npy; labels may be in the .npz, too.")
 @click.option("-o", "--output", "target", required=True, type=NEW_FILE)
-@click.option("--channels", type=click.IntRange(1), default=4, show_default=True, help="Channels that travel.")
+@click.option(
+    "--family", type=click.Choice(FAMILIES), default=FAMILIES[0], show_default=True,
+    help="Few channels travel (--channels, --halvings), or all on a map of half the sides, as in the paper.",
+)  # fmt: skip
+@click.option("--channels", type=click.IntRange(1), default=8, show_default=True, help="Channels that travel.")
+@click.option(
+    "--halvings", type=click.IntRange(1, 3), default=1, show_default=True, help="How often the map's sides are halved."
+)
+@click.option(
+    "--weight", type=click.FloatRange(0), default=0.005, show_default=True,
+    help="What a bit an element is worth beside the distance of the answers: more makes payloads smaller.",
+)  # fmt: skip
+@click.option(
+    "--budget", type=click.FloatRange(0, 1), help="Stop early once held-out samples lose no more than this share."
+)
 @click.option("--epochs", type=click.IntRange(1), default=8, show_default=True, help="Of each of the two stages.")
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("--labels", metavar="NAME", help="Array of the .npz with each sample's class: accuracy is measured.")
@@ -34,7 +48,11 @@ def train_command(
     at: str,
     data: Path,
     target: Path,
+    family: str,
     channels: int,
+    halvings: int,
+    weight: float,
+    budget: float | None,
     epochs: int,
     seed: int,
     labels: str | None,
@@ -53,8 +71,9 @@ def train_command(
 
     whole = load.load(model)
     found = samples.read(data, whole)
+    wanted = Settings(channels, halvings, weight, budget, epochs, seed, family=family)
     content = train(
-        whole, at, found, Settings(channels, epochs, seed), name=name or model.stem, level=level,
+        whole, at, found, wanted, name=name or model.stem, level=level,
         labels=_labels(data, labels), checkpoint=checkpoint, say=click.echo,
     )  # fmt: skip
     write(target, content)

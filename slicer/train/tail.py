@@ -29,6 +29,7 @@ class TorchTail(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """The outputs for a batch of decoded cut tensors."""
+        x = x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x  # twice as fast on CPUs
         values: dict[str, Tensor | None] = {"": None, **self._fixed, self._input: x}
         values |= dict(zip(self._trained, self.weights, strict=True))
         for node, attributes in zip(self._nodes, self._attributes, strict=True):

@@ -21,9 +21,11 @@ from slicer.model import CutPoint, SlicerError
 from slicer.run import Session
 from slicer.samples import Arrays
 from slicer.train.bottleneck import Bottleneck
+from slicer.train.learned import BITS, Learned
 from slicer.train.measure import RANS, classes, rates
 from slicer.train.settings import Say, Settings
-from slicer.train.stages import Floats, Halfs, Run
+from slicer.train.stages import Floats, Halfs, Held, Run
+from slicer.train.strided import Strided
 from slicer.train.tail import TorchTail
 from slicer.transfer_layer.layer import Layer, sizes
 
@@ -55,7 +57,9 @@ def train(
     if len(told) != len(samples):
         raise SlicerError(f"there are {len(told)} labels for {len(samples)} samples")
     key = _key(whole, cut, samples, wanted)
-    run = Run(features[:kept], [one[:kept] for one in answers], wanted, key, checkpoint, say)
+    right = float(np.mean(classes(answers[0][kept:]) == told[kept:]))
+    held = Held(features[kept:], told[kept:], right, min(LEVELS[level].bits, BITS[0]))
+    run = Run(features[:kept], [one[:kept] for one in answers], wanted, key, checkpoint, say, held)
     layer, tail = _trained(run, cut, halves, features, answers, wanted, say)
     wrap = {"name": name, "level": level, "samples": samples[:kept][:_CALIBRATED], "layer": layer, "tail": tail}
     bundle = Bundle.open(make(whole, at, **wrap))  # type: ignore[arg-type]
@@ -91,7 +95,12 @@ def _trained(
 ) -> tuple[Layer, ModelProto | None]:
     _, channels, height, width = sizes(cut.tensor)
     torch.manual_seed(wanted.seed)
-    layer = Bottleneck(channels, wanted.channels, (height % 2, width % 2), bool(features.min() >= 0))
+    positive = bool(features.min() >= 0)
+    layer: Learned = (
+        Strided(channels, (height, width), positive)
+        if wanted.family == "strided"
+        else Bottleneck(channels, wanted.channels, (height, width), wanted.halvings, positive)
+    )
     run.match(layer)
     try:
         tail = TorchTail(halves.tail)
@@ -99,7 +108,6 @@ def _trained(
     except SlicerError as error:
         say(f"stage 2 left out: {error}")
         return layer.layer(), None
-    layer.encode.requires_grad_(False)
     run.distil(layer, tail)
     return layer.layer(), tail.written_into(halves.tail)
 

@@ -28,19 +28,25 @@ class Step:
 class Layer:
     """`encoder` goes to the head, `decoder` to the tail; `channels` travel (None: as many as the cut has).
 
-    Every layer halves height and width, rounded up; its decoder gives back the exact size.
+    A layer halves height and width `halvings` times, rounded up; its decoder gives back the exact size. `even`: all
+    channels are coded in steps of one size, with 0 among the values; else each has its own range. `reach`: the largest
+    magnitude that is coded, where training has fixed it.
     """
 
     family: str
     encoder: tuple[Step, ...]
     decoder: tuple[Step, ...]
     channels: int | None = None
+    halvings: int = 1
+    even: bool = False
+    reach: float | None = None
 
 
 def sent_shape(layer: Layer, cut: Tensor) -> tuple[Dim, ...]:
     """The shape of the tensor that travels where `cut` is the tensor cut at."""
     count, channels, height, width = sizes(cut)
-    return count, layer.channels or channels, -(-height // 2), -(-width // 2)
+    windows = 2**layer.halvings
+    return count, layer.channels or channels, -(-height // windows), -(-width // windows)
 
 
 def sizes(cut: Tensor) -> tuple[Dim, int, int, int]:

@@ -6,13 +6,15 @@ partial and the copy is cropped, so that the size is right.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from slicer.model import Tensor
-from slicer.transfer_layer.layer import Layer, Step, sizes
+from slicer.transfer_layer.layer import Floats, Layer, Step, sizes
 
 
-def pool(cut: Tensor) -> Layer:
+def pool(cut: Tensor, _activations: Sequence[Floats] = ()) -> Layer:
     """The layer for a tensor of N×C×H×W. Raises SlicerError for others."""
     _, channels, height, width = sizes(cut)
     windows = (("kernel_shape", [2, 2]), ("strides", [2, 2]))

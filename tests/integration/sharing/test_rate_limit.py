@@ -17,6 +17,8 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
+from controller.allocator.sharing.priorities import priorities
+from controller.allocator.types import Tenant
 from simulator import host
 
 REPO = Path(__file__).resolve().parents[3]
@@ -32,7 +34,7 @@ input [{{ name: "x", data_type: TYPE_FP32, dims: [ 1 ] }}]
 output [{{ name: "y", data_type: TYPE_FP32, dims: [ 1 ] }}]
 instance_group [{{
   count: 1, kind: KIND_CPU,
-  rate_limiter {{ resources [ {{ name: "segment", global: true, count: 1 }} ], priority: 1 }}
+  rate_limiter {{ resources [ {{ name: "segment", global: true, count: 1 }} ], priority: {priority} }}
 }}]
 """
 
@@ -76,6 +78,23 @@ def test_executions_are_one_at_a_time(tmp_path: Path, flags: tuple[str, ...], ov
     assert any(later[0] < one[1] for one, later in pairwise(times)) is overlaps
 
 
+def test_the_tightest_that_waits_goes_first(tmp_path: Path) -> None:
+    """With the priorities of a plan, whichever was asked first: the looser tenant runs only when no other waits."""
+    tenants = [Tenant(name, 10.0, 1, 30.0, 10.0, slo) for name, slo in zip(MODELS, (900.0, 300.0), strict=True)]
+    with _server(tmp_path, LIMITED, priorities(tenants)) as address, ThreadPoolExecutor(2 * REQUESTS) as pool:
+        _infer(address, "first")
+        _infer(address, "second")  # Triton counts: who was never executed goes before all others
+        (tmp_path / "executions").unlink()
+        for model in MODELS:  # the looser one's requests are all there before
+            asked = [pool.submit(_infer, address, model) for _ in range(REQUESTS)]
+            time.sleep(0.05)
+        assert [one.result() for one in asked] == [1.0] * REQUESTS
+    order = [line.split()[2] for line in (tmp_path / "executions").read_text().splitlines()]
+    before = order.index("second")
+    assert before < REQUESTS / 2
+    assert order[before : before + REQUESTS] == ["second"] * REQUESTS
+
+
 def _infer(address: str, model: str) -> float:
     with triton.InferenceServerClient(address) as client:
         value = np.zeros((1, 1), np.float32)
@@ -84,13 +103,13 @@ def _infer(address: str, model: str) -> float:
 
 
 @contextmanager
-def _server(folder: Path, flags: tuple[str, ...]) -> Iterator[str]:
+def _server(folder: Path, flags: tuple[str, ...], weights: tuple[int, ...] = (1, 1)) -> Iterator[str]:
     """A ready Triton's address; it is ended afterwards."""
     if not TRITON.exists():
         pytest.skip("the CPU build of Triton is not installed: make install")
-    for name in MODELS:
+    for name, weight in zip(MODELS, weights, strict=True):
         (folder / "models" / name / "1").mkdir(parents=True)
-        (folder / "models" / name / "config.pbtxt").write_text(CONFIG.format(name=name))
+        (folder / "models" / name / "config.pbtxt").write_text(CONFIG.format(name=name, priority=weight))
         (folder / "models" / name / "1" / "model.py").write_text(MODEL)
     host.create(folder / "host", gpus=1)
     port = _free_port()

@@ -7,9 +7,15 @@ import numpy as np
 import onnx
 import pytest
 from click.testing import CliRunner, Result
+from onnx import numpy_helper
 
 from common.bundle import Bundle
+from common.bundle_manifest import Rate
 from common.codec import LEVELS, encode
+from slicer.bundle import make
+from slicer.cut import split
+from slicer.graph import cut_points, find
+from slicer.load import with_shapes
 from slicer.main import main
 from tests.unit.slicer import graphs
 
@@ -80,6 +86,21 @@ def test_check_fails_where_the_halves_are_not_the_model() -> None:
     """A tolerance that cannot be met exits with 1."""
     _run("cut chain.onnx --at 0 -o out.bundle")
     assert _run("check out.bundle --samples samples.npz --tolerance=-1").exit_code == 1
+
+
+def test_check_holds_a_bundle_with_a_layer_to_an_agreement() -> None:
+    """A tail that answers the same whatever comes passes where nothing is promised, and fails where the table does."""
+    whole = graphs.chain()
+    tail = split(whole, find(cut_points(with_shapes(whole, {})), "conv2")).tail
+    for weights in tail.graph.initializer:
+        weights.CopyFrom(numpy_helper.from_array(np.zeros_like(numpy_helper.to_array(weights)), weights.name))
+    promise = (Rate("rans-2", 50.0, 1.0, "agreement"),)
+    for rates, code in (((), 0), (promise, 1)):
+        content = make(whole, "conv2", name="m", level="rans-2", layer="pool", tail=tail, rates=rates)
+        Path("out.bundle").write_bytes(content)
+        done = _run("check out.bundle --samples samples.npz")
+        assert (done.exit_code, "answered as the whole model does, under" in done.output) == (code, bool(code))
+    assert _run("check out.bundle --samples samples.npz --agreement 0").exit_code == 0
 
 
 def test_a_new_bundle_replaces_the_old_at_once() -> None:

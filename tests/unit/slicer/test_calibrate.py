@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.codec import LEVELS, CodecError, Limits, decode, encode
 from common.codec.levels import BITS
-from slicer.calibrate import METHODS, clips
+from slicer.calibrate import METHODS, clips, even_clips, steps
 
 RNG = np.random.default_rng(0)
 SPREAD = np.array([0.1, 1.0, 10.0], np.float32)[None, :, None, None]
@@ -67,3 +69,15 @@ def test_ranges_fit_activations_of_other_sizes_only_by_channel() -> None:
     )
     with pytest.raises(CodecError):
         encode(np.zeros((2, 4, 4, 5), np.float32), LEVELS["rans-4"], params)
+
+
+@given(st.sampled_from(["minmax", "mse", "percentile"]), st.integers(0, 2**32))
+def test_even_ranges_keep_what_the_method_says(method: str, seed: int) -> None:
+    """One range for all channels; no more is cut off than the method allows; the finer the steps the more is."""
+    maps = [np.random.default_rng(seed).laplace(size=(1, 4, 50, 50)).astype(np.float32)]
+    found = even_clips(maps, method)
+    allowed = {"minmax": 0, "mse": 1, "percentile": 20}[method]
+    for bits, params in found.items():
+        assert (params.lo.size, params.axis) == (1, 1)
+        assert np.count_nonzero(np.abs(maps[0]) > -params.lo[0]) <= allowed + 1
+        assert steps(float(-params.lo[0]), bits) == pytest.approx(float(params.hi[0] + params.lo[0]), rel=1e-3)

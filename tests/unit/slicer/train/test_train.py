@@ -1,5 +1,6 @@
 """Training a Transfer Layer on a small model: what comes out, the same each time, and resumed runs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from slicer.graph import cut_points, find
 from slicer.load import parse, with_shapes
 from slicer.model import SlicerError
 from slicer.run import Session
+from slicer.train.bottleneck import Bottleneck
 from slicer.train.settings import Settings
+from slicer.train.stages import Run
 from slicer.train.tail import TorchTail
 from slicer.train.train import train
 from tests.unit.slicer import graphs
@@ -35,7 +38,8 @@ def _train(model: ModelProto, **more: object) -> bytes:
 def test_a_trained_bundle_has_valid_parts_and_rates() -> None:
     """The smaller tensor travels, the answer has the model's shape, each level has a rate, losses fall."""
     lines: list[str] = []
-    bundle = Bundle.open(_train(graphs.chain(), say=lines.append))
+    longer = Settings(channels=2, epochs=12, batch=8)
+    bundle = Bundle.open(train(graphs.chain(), "conv2", SAMPLES, longer, name="m", level="rans-4", say=lines.append))
     assert bundle.manifest.cut.shape[1:] == (2, 3, 3)
     for part in (bundle.head_bytes(), bundle.tail_bytes()):
         checker.check_model(parse(part, "part"), full_check=True)
@@ -43,7 +47,7 @@ def test_a_trained_bundle_has_valid_parts_and_rates() -> None:
     answer = next(iter(Session(bundle.tail_bytes())({bundle.manifest.tail_input: sent}).values()))
     assert answer.shape == (1, 5)
     assert [rate.metric for rate in bundle.manifest.rates] == ["agreement"] * 6
-    losses = [float(line.split()[-1]) for line in lines if line.startswith("stage 1")]
+    losses = [float(line.split("loss ")[1].split(",")[0]) for line in lines if line.startswith("stage 1")]
     assert losses[-1] < losses[0]
 
 
@@ -60,6 +64,36 @@ def test_a_resumed_run_is_the_same_run(tmp_path: Path) -> None:
     assert _train(graphs.chain(), checkpoint=path) == _train(graphs.chain())
     with pytest.raises(SlicerError, match="other settings"):
         train(graphs.chain(), "conv2", SAMPLES, Settings(channels=3), name="m", level="rans-4", checkpoint=path)
+
+
+def test_the_published_layer_is_trained_too() -> None:
+    """All channels travel on a map of half the sides; the manifest says which layer it is."""
+    content = train(graphs.chain(), "conv2", SAMPLES, replace(SHORT, family="strided"), name="m", level="rans-4")
+    manifest = Bundle.open(content).manifest
+    assert (manifest.transfer_layer, manifest.cut.shape[1:]) == ("strided", (8, 3, 3))
+
+
+def test_training_ends_within_the_budget() -> None:
+    """All may be lost: stage 2 ends after its first epoch and says so. Nothing may be: it goes on to its last."""
+    for budget, epochs in ((1.0, 1), (-1.0, 3)):
+        lines: list[str] = []
+        wanted = Settings(channels=2, epochs=3, batch=8, budget=budget)
+        train(graphs.chain(), "conv2", SAMPLES, wanted, name="m", level="rans-4", say=lines.append)
+        assert sum(line.startswith("stage 2 epoch") for line in lines) == epochs
+        assert any("stage 2 ends here" in line for line in lines) == (epochs == 1)
+
+
+def test_a_heavier_bit_is_spent_less_often() -> None:
+    """The weight of a bit decides between bits and likeness."""
+    found = []
+    for weight in (0.0, 0.5):
+        lines: list[str] = []
+        torch.manual_seed(0)
+        features = np.random.default_rng(0).normal(size=(64, 4, 16, 16)).astype(np.float16)
+        run = Run(features, [], Settings(epochs=6, batch=8, weight=weight), say=lines.append)
+        run.match(Bottleneck(4, 4, (16, 16), 1, positive=False))
+        found.append(float(lines[-1].split(", ")[1].split()[0]))
+    assert found[1] < 0.9 * found[0]
 
 
 @pytest.mark.parametrize("at", ["0", "1", "2"])
