@@ -12,13 +12,13 @@ from random import Random
 
 import zstandard
 
-from common.codec import LEVELS, RAW_ZSTD, ZSTD
+from common.codec import ALL_LEVELS, RAW_ZSTD, U8_ZSTD, ZSTD
 from tests.strategies_codec import sealed
 
 Change = Callable[[bytes], bytes]
 
 _BODY_AT = 20
-_CODECS = sorted({level.codec for level in LEVELS.values()})
+_CODECS = sorted({level.codec for level in ALL_LEVELS.values()})
 _FIELDS: dict[int, tuple[int, ...]] = {
     4: (0, 1, 2, 3),  # version
     5: (0, *_CODECS, max(_CODECS) + 1),
@@ -59,7 +59,7 @@ def mutate(payload: bytes, most: int, seed: int, change: Change) -> bytes:
 
 def _changed(body: bytes, codec: int, random: Random, change: Change) -> bytes:
     """Of a zstd body now and then what is compressed in it, of others any bytes."""
-    if codec in (ZSTD, RAW_ZSTD) and random.random() < 0.5:
+    if codec in (ZSTD, RAW_ZSTD, U8_ZSTD) and random.random() < 0.5:
         start = max(0, body.find(zstandard.FRAME_HEADER))
         content = _inflated(body[start:])
         if content is not None:

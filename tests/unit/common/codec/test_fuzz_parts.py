@@ -6,11 +6,11 @@ from random import Random
 
 import pytest
 
-from common.codec import LEVELS, CodecError, decode
+from common.codec import ALL_LEVELS, IMAGE_LEVELS, CodecError, decode
 from tests.fuzz.__main__ import summary
 from tests.fuzz.check import LIMITS, check
 from tests.fuzz.mutate import mutate
-from tests.fuzz.seeds import SHAPES, seeds
+from tests.fuzz.seeds import IMAGES, SHAPES, seeds
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def _change(data: bytes) -> bytes:
 def test_what_the_encoder_writes_passes() -> None:
     """Every seed decodes within what is promised, and each level and shape has one."""
     found = dict(seeds())
-    assert len(found) == len(LEVELS) * len(SHAPES)
+    assert len(found) == len(ALL_LEVELS) * len(SHAPES) + len(IMAGE_LEVELS) * len(IMAGES)
     for payload in found.values():
         decode(payload, LIMITS)
         check(payload)
