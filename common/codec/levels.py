@@ -43,8 +43,8 @@ def _any() -> dict[str, Level]:
 def _image() -> dict[str, Level]:
     found = [Level("u8", U8, BYTE, LOSSLESS), Level("u8-zstd", U8_ZSTD, BYTE, LOSSLESS)]
     for name, codec, quality, kept in (
-        ("jpeg", JPEG, 95, 4.4), ("jpeg", JPEG, 85, 3.9), ("jpeg", JPEG, 70, 3.6), ("jpeg", JPEG, 50, 3.4),
-        ("webp", WEBP, 85, 4.1), ("webp", WEBP, 50, 3.6),
+        ("jpeg", JPEG, 95, 4.4), ("jpeg", JPEG, 85, 3.9), ("jpeg", JPEG, 75, 3.7), ("jpeg", JPEG, 50, 3.4),
+        ("webp", WEBP, 90, 4.3), ("webp", WEBP, 75, 3.8), ("webp", WEBP, 50, 3.6),
     ):  # fmt: skip
         found.append(Level(f"{name}-{quality}", codec, BYTE, kept, quality))
     return {level.name: level for level in found}
@@ -54,7 +54,7 @@ LEVELS = _any()
 """Those for any tensor, by name: raw, raw-zstd, and packed, zstd, rans with -8, -6, -5, -4, -3, -2."""
 
 IMAGE_LEVELS = _image()
-"""Those for images, whole numbers from 0 to 255, by name: u8, u8-zstd, jpeg-95, -85, -70, -50, webp-85, -50."""
+"""Those for images, whole numbers from 0 to 255, by name: u8, u8-zstd, jpeg-95, -85, -75, -50, webp-90, -75, -50."""
 
 ALL_LEVELS = LEVELS | IMAGE_LEVELS
 """Every level by name."""

@@ -63,8 +63,8 @@ def test_every_level_of_images_is_taken(level: Level, channels: int) -> None:
 def test_less_quality_takes_fewer_bytes() -> None:
     """Of each form; and bytes take a quarter of float32."""
     sizes = {name: len(encode(smooth(), level)) for name, level in IMAGE_LEVELS.items()}
-    assert sizes["jpeg-95"] > sizes["jpeg-85"] > sizes["jpeg-70"] > sizes["jpeg-50"]
-    assert sizes["webp-85"] > sizes["webp-50"]
+    assert sizes["jpeg-95"] > sizes["jpeg-85"] > sizes["jpeg-75"] > sizes["jpeg-50"]
+    assert sizes["webp-90"] > sizes["webp-50"]
     assert sizes["u8"] == smooth().size + 36 < len(encode(smooth(), LEVELS["raw"])) / 3.9
 
 
@@ -94,7 +94,7 @@ def test_images_too_wide_for_a_form_travel_as_bytes() -> None:
     """WebP ends at 16383 pixels, JPEG at 65500."""
     wide = np.zeros((1, 1, 1, 70_000), np.float32)
     assert peek(encode(wide, IMAGE_LEVELS["jpeg-85"])).codec == U8
-    assert peek(encode(wide[..., :17_000], IMAGE_LEVELS["webp-85"])).codec == U8
+    assert peek(encode(wide[..., :17_000], IMAGE_LEVELS["webp-90"])).codec == U8
 
 
 def test_version_2_stays_readable() -> None:
@@ -109,5 +109,5 @@ def test_levels_are_ordered_by_what_they_keep() -> None:
     """Bytes keep all, a higher quality more than a lower one, and none of them as much as 5 bits."""
     kept = {name: level.kept for name, level in IMAGE_LEVELS.items()}
     assert kept["u8"] == kept["u8-zstd"] == LEVELS["raw"].kept
-    assert LEVELS["rans-5"].kept > kept["jpeg-95"] > kept["jpeg-85"] > kept["jpeg-70"] > kept["jpeg-50"]
-    assert kept["webp-85"] > kept["webp-50"] > LEVELS["rans-3"].kept
+    assert LEVELS["rans-5"].kept > kept["jpeg-95"] > kept["jpeg-85"] > kept["jpeg-75"] > kept["jpeg-50"]
+    assert kept["webp-90"] > kept["webp-50"] > LEVELS["rans-3"].kept
