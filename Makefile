@@ -5,8 +5,9 @@ SHELL := /bin/bash
 PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3,$(shell command -v $(p) 2>/dev/null)))
 BIN := .venv/bin
 KEEP ?=
+SECONDS ?= 60
 
-.PHONY: help install demo test check chaos-edge bench-allocator bench-baselines bench-codec bench-edge bench-live bench-replay bench-sharing bench-split-replay bench-tl protos migration fmt clean
+.PHONY: help install demo test check chaos-edge bench-allocator bench-baselines bench-codec bench-edge bench-live bench-replay bench-sharing bench-split-replay bench-tl fuzz-codec protos migration fmt clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,10 @@ bench-replay: install ## replay simulated minutes of arrivals against the plans;
 
 bench-split-replay: install ## replay published timings of 18 networks with our codec; writes docs/results/split-replay.md
 	@$(BIN)/python -m bench.split_replay $(ARGS)
+
+fuzz-codec: install ## fuzz the codec's decoder for SECONDS (60), and say what was found
+	@$(BIN)/python -c 'import atheris' 2>/dev/null || $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fuzz]'
+	@$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(ARGS)
 
 bench-tl: install ## train Transfer Layers, bytes per image against accuracy; writes docs/results/transfer-layer.md
 	@PYTHON=$(BIN)/python bench/tl/fetch.sh

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from common.codec import LEVELS, CodecError, CodecParams
+from common.codec import ALL_LEVELS, CodecError, CodecParams
 from common.names import is_digest
 
 FORMAT = "sliceplane-bundle/1"
@@ -112,7 +112,7 @@ def _manifest(top: _Reader) -> Manifest:
 
 
 def _agree(manifest: Manifest) -> None:
-    known = [level for level in manifest.levels if level in LEVELS]
+    known = [level for level in manifest.levels if level in ALL_LEVELS]
     if manifest.default_level not in known:
         raise BundleError(f'manifest.codec.default_level: "{manifest.default_level[:60]}" is no level known here')
     if manifest.cut.dtype != "float32":

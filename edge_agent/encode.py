@@ -54,8 +54,8 @@ class Encoder:
 
 def encoders_of(bundle: Bundle) -> dict[str, Encoder]:
     """An encoder for each level that the bundle offers and this release knows, by name; what keeps most comes first."""
-    known = [codec.LEVELS[name] for name in bundle.manifest.levels if name in codec.LEVELS]
-    ordered = sorted(known, key=lambda level: -level.bits)
+    known = [codec.ALL_LEVELS[name] for name in bundle.manifest.levels if name in codec.ALL_LEVELS]
+    ordered = sorted(known, key=lambda level: -level.kept)
     cut = bundle.manifest.cut.name
     return {level.name: Encoder(bundle.cut_id, cut, level, bundle.codec_params(level)) for level in ordered}
 
@@ -74,7 +74,7 @@ def ladder_of(bundle: Bundle, encoders: Mapping[str, Encoder], level: str, least
     if level:
         return level, Ladder((level,), 1, 1)
     default = bundle.manifest.default_level
-    kept = [encoder.quality.bits for encoder in encoders.values()]
-    enough = sum(bits >= encoders[default].quality.bits for bits in kept)
-    down_to = sum(bits >= encoders[least].quality.bits for bits in kept) if least else 0
+    kept = [encoder.quality.kept for encoder in encoders.values()]
+    enough = sum(one >= encoders[default].quality.kept for one in kept)
+    down_to = sum(one >= encoders[least].quality.kept for one in kept) if least else 0
     return default, Ladder(tuple(encoders), enough, max(enough, down_to))

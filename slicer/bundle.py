@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +12,13 @@ from onnx import ModelProto
 from common import bundle
 from common.bundle import Manifest
 from common.bundle_manifest import Part, Rate, Tensor
-from common.codec import LEVELS, CodecParams
+from common.codec import CodecParams
 from common.digests import digest_of
-from slicer import graph, load, model, probe
+from slicer import graph, load, model, offered, probe
 from slicer.calibrate import clips, even, even_clips, exact
 from slicer.cut import CARRIED, Halves, split
 from slicer.examples import Shapes, blank
-from slicer.model import INPUT, CutPoint, SlicerError
+from slicer.model import INPUT, CutPoint
 from slicer.run import Session
 from slicer.samples import Arrays
 from slicer.transfer_layer.insert import insert
@@ -47,16 +47,17 @@ def make(
 ) -> bytes:
     """The bundle of `whole` cut at the index, tensor or id `at`, or at its "input", as bytes.
 
-    `level`: the codec level that devices start with. `samples`: inputs to calibrate clip ranges on by `method`;
+    `level`: the codec level that devices start with; one of images only at the input of a model of images, as
+    `offered.is_image` has it. `samples`: inputs to calibrate clip ranges on by `method`;
     `shapes`: sizes of inputs that the model leaves open, where there are no samples. `layer`: a Transfer
     Layer between the halves, or the name of one of FAMILIES; `tail`: a tail
     with other weights, trained for it; `rates`: what was measured of it. Raises SlicerError.
     """
-    if level not in LEVELS:
-        raise SlicerError(f'there is no level "{level}"; levels are {", ".join(LEVELS)}')
     found = graph.input_cut(whole) if at == INPUT else graph.find(graph.cut_points(load.with_shapes(whole, {})), at)
     example = samples[0] if samples else blank(whole, shapes or {})
     found = replace(found, tensor=probe.known(whole, found.tensor, example))
+    image = found.id == INPUT and layer == "none" and offered.is_image(found.tensor, samples)
+    offered.check(level, image)
     halves = split(whole, found)
     halves = Halves(halves.head, tail) if tail else halves
     used = _layer(layer, halves, found.tensor, samples)
@@ -72,7 +73,7 @@ def make(
     ranges |= exact(found.tensor.dtype)
     contents = _contents(whole, halves)
     outputs = [probe.rank(whole, load.tensor(value), example) for value in whole.graph.output]
-    made = _manifest(whole, halves, found, outputs, name, level, ranges, contents)
+    made = _manifest(whole, halves, found, outputs, name, level, offered.levels(image), ranges, contents)
     family = used.family if used else ""
     return bundle.write(replace(made, transfer_layer=family, rates=tuple(rates)), contents)
 
@@ -104,6 +105,7 @@ def _manifest(
     outputs: Sequence[model.Tensor],
     name: str,
     level: str,
+    levels: Iterable[str],
     ranges: dict[int, CodecParams],
     contents: Mapping[str, bytes],
 ) -> Manifest:
@@ -115,7 +117,7 @@ def _manifest(
         inputs=tuple(_tensor(load.tensor(value)) for value in load.inputs(whole)),
         outputs=tuple(map(_tensor, outputs)),
         parts={part: Part(f"{part}.onnx", len(data), digest_of(data)) for part, data in contents.items()},
-        levels=tuple(LEVELS),
+        levels=tuple(levels),
         default_level=level,
         clips=ranges,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from common.bundle import Bundle
-from common.codec import LEVELS, Level, Limits, decode, encode
+from common.codec import ALL_LEVELS, Level, Limits, decode, encode
 from slicer.run import Session
 from slicer.samples import Arrays
 
@@ -52,7 +52,7 @@ def check(bundle: Bundle, samples: Sequence[Arrays]) -> Report:
     wanted = [whole(sample) for sample in samples]
     cuts = [np.asarray(head(sample)[bundle.manifest.cut.name], np.float32) for sample in samples]
     split_error = max(_difference(tail(cut), want) for cut, want in zip(cuts, wanted, strict=True))
-    levels = [LEVELS[name] for name in bundle.manifest.levels if name in LEVELS]
+    levels = [ALL_LEVELS[name] for name in bundle.manifest.levels if name in ALL_LEVELS]
     reports = tuple(_level(bundle, tail, level, cuts, wanted) for level in levels)
     return Report(len(samples), float(np.mean([cut.nbytes for cut in cuts])), split_error, reports)
 

@@ -97,7 +97,8 @@ def cut(
 
     At "input" the device does nothing but send: the bundle uploads what it is given. With --input-scale, -mean or -std
     the model takes the bytes of an image, scaled by itself, and so do samples and devices: give the edge agent
-    images without scale, mean and std.
+    images without scale, mean and std. Such bundles also offer u8, a byte an element, and JPEG and WebP: u8-zstd,
+    jpeg-95, -85, -75, -50, webp-90, -75, -50; so do those whose --calibrate are whole numbers from 0 to 255.
     """
     whole = load.load(model)
     if scaling:

@@ -8,13 +8,14 @@ import numpy.typing as npt
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from common.codec import LEVELS, Level, encode
+from common.codec import ALL_LEVELS, IMAGE_LEVELS, LEVELS, Level, encode
 
 Floats = npt.NDArray[np.float32]
 
-levels = st.sampled_from(list(LEVELS.values()))
+levels = st.sampled_from(list(ALL_LEVELS.values()))
 quantised = st.sampled_from([level for level in LEVELS.values() if not level.lossless])
 lossless = st.sampled_from([level for level in LEVELS.values() if level.lossless])
+image_levels = st.sampled_from(list(IMAGE_LEVELS.values()))
 shapes = hnp.array_shapes(min_dims=0, max_dims=5, min_side=0, max_side=7)
 
 finite = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -40,9 +41,21 @@ def activations(draw: st.DrawFn) -> Floats:
 
 
 @st.composite
+def images(draw: st.DrawFn) -> Floats:
+    """One image of 1 or 3 channels, N×C×H×W or N×H×W×C: smooth, noisy, or of few colours."""
+    height, width, channels = draw(st.integers(1, 40)), draw(st.integers(1, 40)), draw(st.sampled_from((1, 3)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    slope = rng.uniform(-6, 6, (2, channels)) * draw(st.sampled_from((0.0, 1.0)))
+    plain = 128 + np.arange(height)[:, None, None] * slope[0] + np.arange(width)[None, :, None] * slope[1]
+    noisy = plain + rng.normal(size=plain.shape) * draw(st.sampled_from((0.0, 4.0, 100.0)))
+    pixels = np.clip(np.rint(noisy), 0, 255).astype(np.float32)
+    return np.asarray(pixels.transpose(2, 0, 1)[None] if draw(st.booleans()) else pixels[None], np.float32)
+
+
+@st.composite
 def payloads(draw: st.DrawFn) -> tuple[Floats, Level, bytes]:
     """A tensor, a level, and the payload that they give."""
-    tensor = draw(st.one_of(activations(), tensors()))
+    tensor = draw(st.one_of(activations(), tensors(), images()))
     level = draw(levels)
     return tensor, level, encode(tensor, level)
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from bench.edge.models import bundles, frames
+from bench.edge.models import JPEG, bundles, frames
 from bench.edge.report import Measured, Step, plot, text
 from bench.edge.world import World
 from bench.plane import REPO, Plane
@@ -29,7 +29,8 @@ PATIENT = ("--deadline-ms=60000", "--mode=split")
 FREE = ("--deadline-ms=60000", "--mode=auto", "--goal=latency")
 WAYS = {
     "local": ("cut", "--mode=local", "--deadline-ms=60000"),
-    "raw uint8": ("upload", *PATIENT, "--level=packed-8"),
+    "raw uint8": ("upload", *PATIENT, "--level=u8"),
+    "JPEG 85": ("upload", *PATIENT, f"--level={JPEG}"),
     "fp32 split (Scission)": ("cut", *PATIENT, "--level=raw"),
     "paper's TL": ("pooled", *PATIENT, "--level=raw"),
     "ours, cut": ("cut", *FREE),

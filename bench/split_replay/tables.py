@@ -21,7 +21,9 @@ from slicer.cost import (
 )
 
 LINK = Link(60, 27.4)
-_SPOILT = frozenset({"jpeg-75", "jpeg-50", "webp-75"})  # a choice may not be won by spoiling the image so far
+_SPOILT = frozenset(
+    {"jpeg-75", "jpeg-50", "webp-75", "webp-50"}
+)  # a choice may not be won by spoiling the image so far
 
 COLUMNS: Mapping[str, Callable[[Candidate], bool]] = {
     "local": lambda one: one.kind is Kind.LOCAL,

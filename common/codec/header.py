@@ -3,10 +3,10 @@
 All little-endian::
 
     0   4s  magic "SPTC"
-    4   u8  version, 1
+    4   u8  version: 1, or 2 where elements are not float32
     5   u8  codec id, as in the registry
-    6   u8  bits per element: 32 lossless, else the quantiser's
-    7   u8  element type: 1 float32
+    6   u8  bits per element: 32 lossless float32, 8 for uint8, else the quantiser's
+    7   u8  element type: 1 float32; 2 uint8, of version 2
     8   u8  rank, 0 to 8
     9   u8  channel axis, 255: none
     10  u8  form of the clip ranges, as in ranges.py
@@ -26,10 +26,11 @@ from math import prod
 from common.codec.errors import CodecError, Fault
 
 MAGIC = b"SPTC"
-VERSION = 1
-FLOAT32 = 1
+FLOAT32, UINT8 = 1, 2
 LOSSLESS = 32
 MAX_RANK = 8
+VERSIONS = {1: FLOAT32, 2: UINT8}
+"""The element type of each version. What version 1 can say is written so: who reads only that is not shut out."""
 NO_AXIS = 255
 
 _FIXED = struct.Struct("<4s8BI")
@@ -45,7 +46,8 @@ Buffer = bytes | bytearray | memoryview
 class Header:
     """What an encoded tensor says about itself; nothing of it is believed before the checksum fits.
 
-    `bits` 32: lossless float32. `axis`: that of the channels, None: none. `size`: bytes after the header.
+    `bits` 32: lossless float32. `axis`: that of the channels, None: none. `size`: bytes after the header. `element`:
+    type of the elements as they travel; what is decoded is float32.
     """
 
     codec: int
@@ -54,6 +56,7 @@ class Header:
     axis: int | None
     form: int
     size: int
+    element: int = FLOAT32
 
     @property
     def elements(self) -> int:
@@ -75,9 +78,10 @@ def pack(header: Header, rest: bytes) -> bytes:
     """The whole payload: header, checksum, shape, and `rest`, which is `header.size` bytes."""
     rank = len(header.shape)
     axis = NO_AXIS if header.axis is None else header.axis
+    version = next(number for number, element in VERSIONS.items() if element == header.element)
     fixed = _FIXED.pack(
-        MAGIC, VERSION, header.codec, header.bits, FLOAT32, rank, axis, header.form, 0, header.size
-    )  # fmt: skip
+        MAGIC, version, header.codec, header.bits, header.element, rank, axis, header.form, 0, header.size
+    )
     shape = struct.pack(f"<{rank}I", *header.shape)
     checksum = zlib.crc32(rest, zlib.crc32(shape, zlib.crc32(fixed)))
     return b"".join((fixed, _CRC.pack(checksum), shape, rest))
@@ -89,15 +93,16 @@ def parse(payload: memoryview) -> Header:
         raise CodecError(Fault.BAD_MAGIC, "these bytes are no encoded tensor")
     if len(payload) < _SHAPE_AT:
         raise CodecError(Fault.TRUNCATED, f"{len(payload)} bytes are less than a header")
-    _, version, codec, bits, dtype, rank, axis, form, zero, size = _FIXED.unpack_from(payload)
-    if version != VERSION:
-        raise CodecError(Fault.UNSUPPORTED_VERSION, f"version {version} is written, version {VERSION} is read here")
-    if dtype != FLOAT32 or zero or rank > MAX_RANK or not (axis < rank or axis == NO_AXIS):
+    _, version, codec, bits, element, rank, axis, form, zero, size = _FIXED.unpack_from(payload)
+    if version not in VERSIONS:
+        text = f"version {version} is written, versions up to {max(VERSIONS)} are read here"
+        raise CodecError(Fault.UNSUPPORTED_VERSION, text)
+    if element != VERSIONS[version] or zero or rank > MAX_RANK or not (axis < rank or axis == NO_AXIS):
         raise CodecError(Fault.CORRUPT, "the header contradicts itself")
     if len(payload) < _SHAPE_AT + 4 * rank:
         raise CodecError(Fault.TRUNCATED, "the payload ends within its shape")
     shape = struct.unpack_from(f"<{rank}I", payload, _SHAPE_AT)
-    return Header(codec, bits, shape, None if axis == NO_AXIS else axis, form, size)
+    return Header(codec, bits, shape, None if axis == NO_AXIS else axis, form, size, element)
 
 
 def verify(payload: memoryview, header: Header) -> None:

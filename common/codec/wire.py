@@ -1,7 +1,8 @@
 """Encodes a tensor into one self-describing payload and decodes it within limits.
 
 Elements travel channel by channel. An encoder that is asked for a level gives what is smallest of that level, the
-same bits packed at a fixed rate, and raw float32: an input made to inflate the entropy coder cannot.
+same bits packed at a fixed rate, and raw float32: an input made to inflate the entropy coder cannot. At the levels of
+images that is the smallest of the image, its bytes, and where they are none raw float32.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from math import prod
 import numpy as np
 import numpy.typing as npt
 
-from common.codec import header, levels, packed, ranges, registry
+from common.codec import header, levels, packed, pixels, ranges, registry
 from common.codec.errors import CodecError, Fault
 from common.codec.header import Header
 from common.codec.levels import Level
@@ -39,13 +40,16 @@ def encode(array: npt.NDArray[np.floating], level: Level, params: CodecParams | 
 
     Elements become float32. At a lossless level they all come back bit by bit, NaN and infinities included. At
     others values outside of their clip range become its nearer end, infinities too, and NaN becomes the value
-    nearest to 0. Raises CodecError (SHAPE_MISMATCH: more than 8 axes, or ranges for other channels).
+    nearest to 0. A tensor that is no image loses nothing at the levels of images. Raises CodecError (SHAPE_MISMATCH:
+    more than 8 axes, or ranges for other channels).
     """
     with np.errstate(over="ignore"):
         values = np.asarray(array, np.float32)
     if values.ndim > header.MAX_RANK:
         raise CodecError(Fault.SHAPE_MISMATCH, f"{values.ndim} axes are more than {header.MAX_RANK}")
-    if level.lossless or not values.size:
+    if level.name in levels.IMAGE_LEVELS and values.size:
+        return pixels.encode(values, level) or _lossless(values, levels.RAW)
+    if level.bits == header.LOSSLESS or not values.size:
         return _smallest_lossless(values, level)
     coded = _quantised(values, level, params)
     return coded if len(coded) < _raw_size(values) else _lossless(values, levels.RAW)
@@ -66,6 +70,10 @@ def decode(payload: bytes | bytearray | memoryview, limits: Limits) -> Floats:
     header.verify(view, head)
     codec = registry.find(head.codec, head.bits)
     body = view[head.header_bytes :]
+    if isinstance(codec, registry.Bytes | registry.Picture):
+        return pixels.decode(head, codec, body)
+    if head.element != header.FLOAT32:
+        raise CodecError(Fault.CORRUPT, f"codec {head.codec} codes float32, the header says another type")
     if isinstance(codec, registry.Lossless):
         return _plain(head, codec, body)
     return _restored(head, codec, body)
@@ -120,7 +128,7 @@ def _quantised(values: Floats, level: Level, params: CodecParams | None) -> byte
 def _coded(symbols: npt.NDArray[np.uint8], level: Level) -> tuple[int, bytes]:
     """Codec and body: the one asked for, or the fixed rate where that is no larger."""
     codec = registry.find(level.codec, level.bits)
-    if isinstance(codec, registry.Lossless):
+    if not isinstance(codec, registry.Quantised):
         raise CodecError(Fault.UNKNOWN_CODEC, f"codec {level.codec} does not quantise")
     body = codec.pack(symbols, level.bits)
     if len(body) > packed.size(symbols.size, level.bits):

@@ -35,11 +35,17 @@ def message(payload: bytes) -> bytes:
     return frame.SerializeToString()
 
 
+def received(sent: bytes, value: Floats) -> Floats:
+    """What comes out of a frame that carries `value`."""
+    payload = tail_pb2.Activation.FromString(sent).payload
+    return decode(payload, Limits(value.size, value.shape))
+
+
 def _cost(
     values: Sequence[Floats], level: Level, params: CodecParams | None, judge: Judge, slowdown: float, repeats: int
 ) -> Cost:
     sent = [message(encode(one, level, params)) for one in values]
-    back = [_received(one, value) for one, value in zip(sent, values, strict=True)]
+    back = [received(one, value) for one, value in zip(sent, values, strict=True)]
     count = len(values)
     sizes = [len(one) for one in sent]
     return Cost(
@@ -47,15 +53,10 @@ def _cost(
         float(np.mean(sizes)),
         max(sizes),
         timed(lambda run: message(encode(values[run % count], level, params)), repeats).times(slowdown),
-        timed(lambda run: _received(sent[run % count], values[run % count]), repeats),
+        timed(lambda run: received(sent[run % count], values[run % count]), repeats),
         level.lossless,
         1.0 if level.lossless else judge.agreement(back),
     )
-
-
-def _received(sent: bytes, value: Floats) -> Floats:
-    payload = tail_pb2.Activation.FromString(sent).payload
-    return decode(payload, Limits(value.size, value.shape))
 
 
 def known(levels: Sequence[str]) -> tuple[str, ...]:

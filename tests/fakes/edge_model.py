@@ -12,6 +12,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from common.bundle import Bundle
 from slicer import bundle
+from slicer.pixels import Scaling, from_pixels
 
 Floats = npt.NDArray[np.float32]
 SIDE = 16
@@ -51,7 +52,7 @@ class Cut:
     bundle: Bundle
     whole: ModelProto
 
-    def expected(self, x: Floats) -> Floats:
+    def expected(self, x: npt.NDArray[np.generic]) -> Floats:
         """What the whole model answers."""
         session = onnxruntime.InferenceSession(self.whole.SerializeToString(), providers=["CPUExecutionProvider"])
         return np.asarray(session.run(None, {"x": x})[0], np.float32)
@@ -63,6 +64,22 @@ def cut(batch: int | str = "n", *, seed: int = 0, level: str = "raw", side: int 
     whole = convolutional(batch, seed=seed, side=side)
     content = bundle.make(whole, "r1", name="convolutional", level=level)
     return Cut(content, Bundle.open(content), whole)
+
+
+@cache
+def upload(*, level: str = "u8", side: int = SIDE) -> Cut:
+    """The model with a uint8 image as its input, cut there: the device sends images."""
+    whole = from_pixels(convolutional(side=side), Scaling(1 / 255))
+    content = bundle.make(whole, "input", name="convolutional", level=level)
+    return Cut(content, Bundle.open(content), whole)
+
+
+def pictures(count: int, *, seed: int = 1, side: int = SIDE) -> list[npt.NDArray[np.uint8]]:
+    """Inputs (1, 3, side, side): smooth images that differ."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.mgrid[:side, :side] / side
+    waves = [[np.sin(a * rows + b * columns) for a, b in random.uniform(0, 4, (3, 2))] for _ in range(count)]
+    return [np.rint(127 + 120 * np.stack(one)[None]).astype(np.uint8) for one in waves]
 
 
 def frames(count: int, *, seed: int = 1, side: int = SIDE) -> list[Floats]:

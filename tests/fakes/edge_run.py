@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bench.plane import free_port
 from edge_agent.main import serve
@@ -35,7 +36,7 @@ def settings(folder: Path, cut: Cut | None = None, **changes: Any) -> Settings:
     return replace(base, **changes)
 
 
-def feed(folder: Path, inputs: list[Floats], first: int = 0) -> None:
+def feed(folder: Path, inputs: Sequence[npt.NDArray[np.generic]], first: int = 0) -> None:
     """Writes inputs as a gateway's own programs should: complete at once."""
     (folder / "in").mkdir(exist_ok=True)
     for number, value in enumerate(inputs, first):

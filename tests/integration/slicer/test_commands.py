@@ -160,3 +160,10 @@ def test_a_bundle_may_upload_the_bytes_of_an_image() -> None:
     refused = _run("cut chain.onnx --at input --input-mean 1,2 --level packed-8 -o up.bundle")
     assert (refused.exit_code, len(refused.output.strip().splitlines())) == (2, 1)
     assert _run("cut chain.onnx --at input --input-std 0 -o up.bundle").exit_code == 2
+    for level in ("u8", "jpeg-75", "webp-50"):
+        made = _run(f"cut chain.onnx --at input --input-scale 0.01 --level {level} -o up.bundle")
+        assert made.exit_code == 0, made.output
+        assert Bundle.open("up.bundle").manifest.default_level == level
+    refused = _run("cut chain.onnx --at 0 --input-scale 0.01 --level jpeg-75 -o up.bundle")
+    assert (refused.exit_code, len(refused.output.strip().splitlines())) == (2, 1)
+    assert "is for images" in refused.output

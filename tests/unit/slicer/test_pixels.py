@@ -5,15 +5,16 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import ModelProto, TensorProto, helper
 
 from common.bundle import Bundle
-from common.codec import LEVELS, Limits, decode, encode
+from common.codec import ALL_LEVELS, LEVELS, Limits, decode, encode
 from slicer import bundle, check, graph, load
 from slicer.cut import split
 from slicer.model import SlicerError
 from slicer.pixels import Scaling, from_pixels
 from slicer.run import Session
+from slicer.samples import Arrays
 from tests.unit.slicer import graphs
 
 SCALING = Scaling(1 / 255, (0.1, 0.2, 0.3), (0.5,))
@@ -97,3 +98,34 @@ def test_a_bundle_at_the_input_uploads_a_byte_a_pixel() -> None:
     levels = {one.level: one for one in check.check(opened, samples).levels}
     assert levels["packed-8"].output_error == levels["rans-8"].output_error == 0
     assert levels["packed-2"].output_error > 0
+    assert levels["u8"].output_error == levels["u8-zstd"].output_error == 0
+    assert levels["jpeg-95"].output_error <= levels["jpeg-50"].output_error
+
+
+FLOATS = graphs.chain()
+BYTES = [{"x": pixels[None].astype(np.float32)} for pixels in _pixels(4)]
+
+
+@pytest.mark.parametrize(
+    ("at", "model", "samples", "layer"),
+    [
+        ("0", from_pixels(graphs.chain(), SCALING), [{"x": pixels[None]} for pixels in _pixels(4)], "none"),
+        ("input", FLOATS, (), "none"),
+        ("input", FLOATS, [*BYTES, {"x": BYTES[0]["x"] / 2}], "none"),
+        ("input", from_pixels(graphs.chain(), SCALING), (), "pool"),
+    ],
+    ids=["feature map", "floats nobody knows", "floats that are no bytes", "behind a layer"],
+)
+def test_levels_of_images_are_for_images(at: str, model: ModelProto, samples: list[Arrays], layer: str) -> None:
+    """Elsewhere a bundle does not offer them, and cannot start with one."""
+    opened = Bundle.open(bundle.make(model, at, name="m", level="raw", samples=samples, layer=layer))
+    assert opened.manifest.levels == tuple(LEVELS)
+    with pytest.raises(SlicerError, match='"jpeg-85" is for images'):
+        bundle.make(model, at, name="m", level="jpeg-85", samples=samples, layer=layer)
+
+
+def test_an_image_may_be_floats() -> None:
+    """Whole numbers from 0 to 255 in every sample, whatever their type."""
+    opened = Bundle.open(bundle.make(FLOATS, "input", name="m", level="webp-90", samples=BYTES))
+    assert opened.manifest.levels == tuple(ALL_LEVELS)
+    assert opened.manifest.default_level == "webp-90"

@@ -87,7 +87,8 @@ RANS4 = encode(TENSOR, LEVELS["rans-4"])
 
 REFUSED = {
     "magic": (b"XPTC" + RANS4[4:], Fault.BAD_MAGIC),
-    "version": (_changed(RANS4, 4, 2), Fault.UNSUPPORTED_VERSION),
+    "version": (_changed(RANS4, 4, 3), Fault.UNSUPPORTED_VERSION),
+    "version of another element type": (_changed(RANS4, 4, 2), Fault.CORRUPT),
     "codec": (_changed(RANS4, 5, 99), Fault.UNKNOWN_CODEC),
     "bits": (_changed(RANS4, 6, 7), Fault.UNKNOWN_CODEC),
     "bits of another codec": (_changed(RANS4, 6, 32), Fault.UNKNOWN_CODEC),

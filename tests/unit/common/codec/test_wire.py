@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.codec import (
+    ALL_LEVELS,
+    IMAGE_LEVELS,
     LEVELS,
     MAX_HEADER,
     PACKED,
@@ -158,7 +160,7 @@ def test_other_float_types_are_carried_as_float32(kind: type[np.floating]) -> No
 def test_strided_input_is_encoded_as_it_looks() -> None:
     """A transposed or sliced view is encoded in its own order, not its memory's."""
     view = np.arange(240, dtype=np.float32).reshape(2, 4, 5, 6).transpose(0, 3, 1, 2)[:, ::2]
-    for level in LEVELS.values():
+    for level in ALL_LEVELS.values():
         assert np.abs(decode(encode(view, level), ANY) - view).max() <= 240 / 3
 
 
@@ -185,10 +187,11 @@ def test_raw_payloads_are_not_copied() -> None:
 
 def test_the_registry_is_whole() -> None:
     """Every level's codec is registered, and every registered codec has a level of its own kind."""
-    assert {level.codec for level in LEVELS.values()} == set(CODECS)
-    for level in LEVELS.values():
-        assert level.lossless == (type(CODECS[level.codec]).__name__ == "Lossless")
-        assert LEVELS[level.name] is level
+    assert {level.codec for level in ALL_LEVELS.values()} == set(CODECS)
+    for level in ALL_LEVELS.values():
+        assert level.lossless == (type(CODECS[level.codec]).__name__ in ("Lossless", "Bytes"))
+        assert (level.name in IMAGE_LEVELS) == (type(CODECS[level.codec]).__name__ in ("Bytes", "Picture"))
+        assert ALL_LEVELS[level.name] is level
 
 
 def test_every_level_is_taken_on_the_wire() -> None:

@@ -1,0 +1,1 @@
+"""`make fuzz-codec`: the codec's decoder under coverage-guided fuzzing (atheris, libFuzzer)."""
