@@ -1,7 +1,8 @@
 """Chooses the codec level of a frame: the one that is answered first, among those that keep enough of it; pure.
 
 Levels that keep less than the bundle's default come into question only where no other would meet the deadline.
-A level is left only for one that is better by a margin, and not before it was held for a while: no to and fro.
+A level is left only for one that is better by a margin and by more than chance, and not before it was held for a
+while: no to and fro among levels that are about as good.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from edge_agent.traffic import Traffic
 GAIN = 0.1  # of what a frame takes: what another level must gain to be taken
 ALIKE = 0.03  # levels that differ by less are equally fast: the one that keeps more is taken
 HELD_S = 1.0  # how long a level is held, unless the deadline calls
-WEIGHT = 0.3
+WEIGHT = 0.15  # of the newest frame in what a level costs
+CHANCE = 4.0  # times what single frames are usually off: two levels that differ by less may be equally fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +55,13 @@ class Held:
 
 def pick(
     held: Held, ladder: Ladder, costs: Mapping[str, Cost], link: Traffic, now: float, *, left_s: float, other_s: float,
-    waiting: int = 0,
+    waiting: int = 0, noise_s: float = 0.0,
 ) -> Held:  # fmt: skip
     """The level for a frame at `now` that is to be answered within `left_s`.
 
     `other_s`: what the frame takes besides coding and the link (head, tail), seconds; `waiting`: bytes that are queued
-    for the link. Levels without a cost are not considered; the held one stays while nothing is known of the link.
+    for the link; `noise_s`: by how much coding usually differs from what is expected. Levels without a cost are not
+    considered; the held one stays while nothing is known of the link.
     """
     known = [name for name in ladder.names[: ladder.least] if name in costs]
     if link.goodput is None or held.name not in known:
@@ -68,7 +71,9 @@ def pick(
     if min(takes[name] for name in rich) > left_s:
         return _poorer(held, known, costs, link, now, left_s=left_s - other_s, waiting=waiting)
     best = _best(rich, takes)
-    return held if held.name in rich and not _worth(held, best, takes, now, left_s) else _to(held, best, now)
+    chance_s = CHANCE * (noise_s + abs(costs[held.name].size - costs[best].size) * link.wavers)
+    stays = held.name in rich and not _worth(held, best, takes, now, left_s, chance_s)
+    return held if stays else _to(held, best, now)
 
 
 def _takes_s(cost: Cost, link: Traffic, waiting: int, *, careful: bool = False) -> float:
@@ -82,10 +87,10 @@ def _best(names: Sequence[str], takes: Mapping[str, float]) -> str:
     return next(name for name in names if takes[name] <= fastest * (1 + ALIKE))
 
 
-def _worth(held: Held, best: str, takes: Mapping[str, float], now: float, left_s: float) -> bool:
+def _worth(held: Held, best: str, takes: Mapping[str, float], now: float, left_s: float, chance_s: float) -> bool:
     if takes[held.name] > left_s:
         return True
-    return now - held.since >= HELD_S and takes[best] < takes[held.name] * (1 - GAIN)
+    return now - held.since >= HELD_S and takes[best] < takes[held.name] - max(GAIN * takes[held.name], chance_s)
 
 
 def _poorer(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
+from statistics import median
+
 from edge_agent.choose import smoothed
 from edge_agent.levels import Cost, Held, Ladder, pick
 from edge_agent.traffic import Traffic, Transfer
 
 SURVEY_S = 0.5  # between levels that are looked at again beside the one in use
 STALE_S = 30.0  # after which what a level costs is looked at again
+USUAL = 12  # frames, of which the middle one says how far encoding is usually off what it was expected to take
 
 
 class Pace:
@@ -20,6 +24,7 @@ class Pace:
         self._costs: dict[str, Cost] = {}
         self._seen_at: dict[str, float] = {}
         self._surveyed_at = 0.0
+        self._misses: deque[float] = deque(maxlen=USUAL)
         self._head_s: float | None = None
         self._tail_s: float | None = None
 
@@ -44,6 +49,7 @@ class Pace:
             left_s=deadline_at - now,
             other_s=self._tail_s or 0.0,
             waiting=waiting,
+            noise_s=median(self._misses) if self._misses else 0.0,
         )
         return self._held.name
 
@@ -73,6 +79,8 @@ class Pace:
     def encoded(self, level: str, size: int, took_s: float, now: float) -> None:
         """A frame was encoded."""
         known = self._costs.get(level)
+        if known:
+            self._misses.append(abs(took_s - known.encode_s))
         self._costs[level] = known.seen(size, took_s) if known else Cost(size, took_s)
         self._seen_at[level] = now
 

@@ -8,6 +8,8 @@ less the round trip that an empty message takes, is what its bytes took.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from statistics import median
 
 WEIGHT = 0.25  # of the newest transfer in the average
 KEPT = 24  # transfers, for the low percentile
@@ -15,6 +17,7 @@ LOW = 0.2  # the share of transfers that were slower than the low goodput
 PINGS = 12  # round trips, of which the least counts
 LEAST_S = 0.0005  # what a transfer takes at least: below, clocks and schedulers are measured
 SMALL = 512  # bytes, below which a transfer says nothing of the link's rate
+USUAL = 12  # steps from one transfer's pace to the next, of which the middle one is the usual
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,12 @@ class Traffic:
     last_passed_at: float = 0.0
 
     @property
+    def wavers(self) -> float:
+        """By how many seconds a byte the pace usually differs from one transfer to the next; a turn for good is one."""
+        paces = [1 / rate for rate in self.rates[-USUAL - 1 :]]
+        return median(abs(one - other) for one, other in pairwise(paces)) if len(paces) > 1 else 0.0
+
+    @property
     def rtt_s(self) -> float:
         """The least round trip of an empty message, lately; 0: none was seen yet."""
         return min(self.pings, default=0.0)
@@ -65,7 +74,8 @@ class Traffic:
         if one.size < SMALL:
             return later
         rate = one.size / max(LEAST_S, one.passed_at - began)
-        known = rate if self.goodput is None else self.goodput + WEIGHT * (rate - self.goodput)
+        # Seconds a byte are averaged, not bytes a second: a link that breaks down is believed at once.
+        known = rate if self.goodput is None else 1 / ((1 - WEIGHT) / self.goodput + WEIGHT / rate)
         return replace(later, goodput=known, rates=(*self.rates, rate)[-KEPT:])
 
     def stalled(self, size: int, waited_s: float) -> Traffic:
