@@ -16,7 +16,7 @@ GAIN = 0.1  # of what a frame takes: what another level must gain to be taken
 ALIKE = 0.03  # levels that differ by less are equally fast: the one that keeps more is taken
 HELD_S = 1.0  # how long a level is held, unless the deadline calls
 WEIGHT = 0.15  # of the newest frame in what a level costs
-CHANCE = 4.0  # times what single frames are usually off: two levels that differ by less may be equally fast
+CHANCE = 4.0  # times what coding is usually off: two levels that differ by less may be equally fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def pick(
     if min(takes[name] for name in rich) > left_s:
         return _poorer(held, known, costs, link, now, left_s=left_s - other_s, waiting=waiting)
     best = _best(rich, takes)
-    chance_s = CHANCE * (noise_s + abs(costs[held.name].size - costs[best].size) * link.wavers)
+    chance_s = CHANCE * noise_s + abs(costs[held.name].size - costs[best].size) * link.wavers
     stays = held.name in rich and not _worth(held, best, takes, now, left_s, chance_s)
     return held if stays else _to(held, best, now)
 
