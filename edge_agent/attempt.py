@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from common.errors import SliceplaneError
 from edge_agent import wire
@@ -81,8 +82,9 @@ async def _encoded(run: Run) -> Encoded:
     activation, head_s = await run.compute.run(NORMAL, lambda: head(inputs))
     run.timing.head_ms = 1000 * head_s
     pace.headed(head_s)
-    waiting = run.serving.session.waiting_bytes if run.serving.session else 0
-    run.level = pace.level(run.now(), run.frame.deadline_at, waiting)
+    session = run.serving.session
+    waiting, oldest = (session.waiting_bytes, session.oldest) if session else (0, None)
+    run.level = pace.level(run.now(), run.frame.deadline_at, waiting, oldest)
     encoder = run.serving.encoders[run.level]
     try:
         encoded = await run.compute.run(NORMAL, lambda: encoder(activation))
@@ -90,19 +92,23 @@ async def _encoded(run: Run) -> Encoded:
         raise SplitError(Reason.SPLIT_FAILED, f"the activation cannot be encoded: {error.message}") from error
     run.timing.encode_ms = 1000 * encoded.took_s
     run.timing.activation_bytes = len(encoded.payload)
-    pace.encoded(run.level, len(encoded.payload), encoded.took_s, run.now())
+    pace.encoded(run.level, len(encoded.payload), encoded.took_s, encoded.work_s, run.now())
     if unknown := pace.unknown(run.now()):
         run.keep(asyncio.create_task(_survey(run, unknown, activation)))
     return encoded
 
 
-async def _survey(run: Run, level: str, activation: Tensors) -> None:
-    """Behind all that waits for the device: what another level would have cost."""
-    try:
-        encoded = await run.compute.run(IDLE, lambda: run.serving.encoders[level](activation))
-    except SliceplaneError:  # the frames that use it will say so
-        return
-    run.serving.pace.encoded(level, len(encoded.payload), encoded.took_s, run.now())
+async def _survey(run: Run, levels: tuple[str, ...], activation: Tensors) -> None:
+    """Behind all that waits for the device: what other levels would have cost."""
+    for level in levels:
+        encoder = run.serving.encoders[level]
+        try:
+            await run.compute.run(IDLE, partial(encoder, activation))  # the first run of a codec takes longer
+            encoded = await run.compute.run(IDLE, partial(encoder, activation))
+        except SliceplaneError:  # the frames that use it will say so
+            run.serving.pace.useless(level)
+        else:
+            run.serving.pace.surveyed(level, len(encoded.payload), encoded.work_s)
 
 
 async def _open(run: Run) -> TailSession:

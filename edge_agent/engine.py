@@ -9,10 +9,11 @@ from typing import Any, TypeVar
 
 from common.errors import SliceplaneError
 from edge_agent.attempt import Run, SplitError, attempt
-from edge_agent.choose import PROBE_S, Choice, Link, Trust, choose, local_first, smoothed
+from edge_agent.choose import Choice, Link, Trust, choose, local_first, probe_after, smoothed
 from edge_agent.compute import NORMAL, URGENT, Compute
 from edge_agent.guard import Guard
 from edge_agent.model import Answer, Frame, Goal, Mode, Reason, Tensors, Where
+from edge_agent.rest import Rest
 from edge_agent.serving import Serving
 
 T = TypeVar("T")
@@ -31,6 +32,8 @@ class Engine:
         self._mode = mode
         self._goal = goal
         self._local_first = False
+        self._rest = Rest()
+        self._under_way = self._begun = 0
         self._probe_at = 0.0
         self._compute = compute
         self._now = now
@@ -42,12 +45,20 @@ class Engine:
         """The one answer to `frame`, whatever happens."""
         run = Run(frame, serving, self._mode, self._compute, self._now, self._keep)
         serving.enter()
+        self._under_way += 1
+        self._begun += 1
+        alone, begun, expected = self._under_way == 1, self._begun, (serving.alone_s, serving.local_s)
         try:
             choice = choose(self._mode, self._link(serving), self._now(), frame.deadline_at)
             if choice.where is Where.LOCAL:
-                return await self._locally(run, choice.reason)
-            return await self._by_split(run, choice)
+                answer = await self._locally(run, choice.reason)
+            else:
+                answer = await self._by_split(run, choice)
+            if alone and begun == self._begun:
+                self._learn_rest(answer, *expected, settled=serving.pace.settled)
+            return answer
         finally:
+            self._under_way -= 1
             serving.leave()
 
     def forget(self) -> None:
@@ -62,10 +73,26 @@ class Engine:
 
     def _link(self, serving: Serving) -> Link:
         barred = serving.session.barred if serving.session else Reason.NO_ASSIGNMENT
-        expected_s = serving.expected_s
-        faster = local_first(self._local_first, expected_s, serving.local_s)
+        # Frames that wait for the link do not speak for the device: it would take longer for each of them.
+        faster = local_first(self._local_first, *self._times(serving))
         self._local_first = self._goal is Goal.LATENCY and faster
-        return Link(barred, self._trust, expected_s, serving.local_s, self._local_first, self._probe_at)
+        return Link(barred, self._trust, serving.expected_s, serving.local_s, self._local_first, self._probe_at)
+
+    def _probe_after(self, serving: Serving) -> float:
+        return probe_after(*self._times(serving), settled=serving.pace.settled)
+
+    def _times(self, serving: Serving) -> tuple[float | None, float | None]:
+        """What a frame that is alone takes by the split and on the device, seconds; None: not known yet."""
+        split_s, local_s = serving.alone_s, serving.local_s
+        rest = self._rest.usual
+        return None if split_s is None else split_s + rest[0], None if local_s is None else local_s + rest[1]
+
+    def _learn_rest(self, answer: Answer, split_s: float | None, local_s: float | None, *, settled: bool) -> None:
+        took_s = answer.timing.total_ms / 1000
+        if answer.where is Where.SPLIT and split_s is not None and settled:
+            self._rest.split(took_s - split_s)
+        elif answer.where is Where.LOCAL and local_s is not None and not answer.timing.head_ms:
+            self._rest.local(took_s - local_s)
 
     def _set_trust(self, trust: Trust) -> None:
         self._trust = trust
@@ -75,7 +102,7 @@ class Engine:
         run.trial = choice.trial
         if choice.trial:
             self._set_trust(self._trust.trying(self._now()))
-            self._probe_at = self._now() + PROBE_S
+            self._probe_at = self._now() + self._probe_after(run.serving)
         task = self._keep(asyncio.create_task(attempt(run)))
         task.add_done_callback(lambda done: self._learn(run, done))
         try:

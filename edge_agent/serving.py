@@ -45,7 +45,14 @@ class Serving:
     @property
     def expected_s(self) -> float | None:
         """What a frame that comes now is expected to take by the split, seconds; None: not known yet."""
-        waiting = self.session.waiting_bytes if self.session else 0
+        return self._expected_s(self.session.waiting_bytes if self.session else 0)
+
+    @property
+    def alone_s(self) -> float | None:
+        """The same if no frame were under way."""
+        return self._expected_s(0)
+
+    def _expected_s(self, waiting: int) -> float | None:
         expected = self.pace.split_s(waiting)
         return self.split_s if expected is None else expected
 

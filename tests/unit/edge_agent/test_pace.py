@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge_agent.levels import WEIGHT, Ladder
+from edge_agent.levels import Ladder
 from edge_agent.pace import STALE_S, SURVEY_S, Pace
 from edge_agent.traffic import Transfer
 
@@ -20,7 +20,7 @@ def _taught() -> Pace:
     pace = Pace("rans-4", LADDER)
     pace.pinged(0.02)
     pace.headed(0.03)
-    pace.encoded("rans-4", 10_000, 0.005, 1.0)
+    pace.encoded("rans-4", 10_000, 0.005, 0.005, 1.0)
     pace.passed("rans-4", Transfer(10_000, 1.0, 1.0 + 0.02 + 0.1 + 0.012, 0.012), 0.002)
     return pace
 
@@ -28,7 +28,7 @@ def _taught() -> Pace:
 def test_the_stages_add_up() -> None:
     """Head, encode, decode, link with its round trip, tail; and what waits for the link before."""
     pace = _taught()
-    assert pace.split_s(0) == pytest.approx(0.03 + 0.005 + WEIGHT * 0.002 + 0.02 + 0.1 + 0.01, rel=1e-6)
+    assert pace.split_s(0) == pytest.approx(0.03 + 0.005 + 0.002 + 0.02 + 0.1 + 0.01, rel=1e-6)
     assert pace.split_s(10_000) == pytest.approx((pace.split_s(0) or 0) + 0.1)
 
 
@@ -41,23 +41,46 @@ def test_nothing_is_expected_before_an_answer_and_of_another_tail() -> None:
     assert taught.split_s(0) is None
 
 
-def test_levels_are_looked_at_one_at_a_time() -> None:
-    """New ones frame by frame, the others again when that is long ago, with a pause between."""
+def test_levels_are_looked_at_in_turn() -> None:
+    """All at first, then each again when that is long ago, with a pause between."""
     pace = Pace("rans-4", LADDER)
-    assert [pace.unknown(100.0), pace.unknown(100.1), pace.unknown(100.2)] == ["rans-8", "rans-4", ""]
+    assert [pace.unknown(100.0), pace.unknown(100.1)] == [("rans-8", "rans-4"), ()]
     later = 101.0 + STALE_S
     assert [pace.unknown(later), pace.unknown(later + SURVEY_S / 2), pace.unknown(later + SURVEY_S)] == [
-        "rans-8", "", "rans-4",
+        ("rans-8",), (), ("rans-4",),
     ]  # fmt: skip
+
+
+def test_work_is_priced_at_what_work_takes_here() -> None:
+    """A device that is held back to a fifth: encoding takes five times its work, whatever one frame says."""
+    pace = _taught()
+    for number in range(30):
+        pace.encoded("rans-4", 10_000, 0.025 if number % 2 else 0.005, 0.003, 1.0)
+    before = pace.split_s(0) or 0
+    assert before == pytest.approx(0.03 + 0.015 + 0.002 + 0.02 + 0.1 + 0.01, rel=0.02)
+    pace.encoded("rans-4", 10_000, 0.045, 0.003, 1.0)
+    assert (pace.split_s(0) or 0) - before < 0.002
 
 
 def test_no_level_is_taken_before_all_were_looked_at() -> None:
     """The first is held meanwhile, however good the next that becomes known looks; then the best is taken at once."""
     pace = Pace("rans-8", LADDER)
-    pace.encoded("rans-8", 100_000, 0.01, 1.0)
+    pace.encoded("rans-8", 100_000, 0.01, 0.01, 1.0)
     pace.passed("rans-8", Transfer(100_000, 1.0, 2.0, 0.0), 0.0)
+    pace.surveyed("rans-8", 100_000, 0.01)
     assert pace.level(5.0, 60.0, 0) == "rans-8"
-    pace.encoded("rans-4", 10_000, 0.01, 5.0)
+    pace.surveyed("rans-4", 10_000, 0.01)
+    assert pace.level(6.0, 60.0, 0) == "rans-4"
+
+
+def test_a_level_that_takes_no_such_frame_holds_nothing_up() -> None:
+    """The others are chosen from when it was tried in vain."""
+    pace = Pace("rans-8", Ladder(("raw", "rans-8", "rans-4"), 3, 3))
+    pace.encoded("rans-8", 100_000, 0.01, 0.01, 1.0)
+    pace.passed("rans-8", Transfer(100_000, 1.0, 2.0, 0.0), 0.0)
+    for level, size in (("rans-8", 100_000), ("rans-4", 10_000)):
+        pace.surveyed(level, size, 0.01)
+    pace.useless("raw")
     assert pace.level(6.0, 60.0, 0) == "rans-4"
 
 
@@ -72,15 +95,16 @@ NAMES = ("packed-8", "zstd-8", "rans-8", "packed-5", "rans-5")
 
 
 def _flow(pace: Pace, drawn: random.Random, begin: float, rates: list[float], sizes: dict[str, int]) -> list[str]:
-    """Ten frames a second over a link of such bytes/s; coding takes 2 to 18 ms by chance, as on a busy device."""
+    """Ten frames a second over a link of such bytes/s; coding is 2 ms of work, in 2 to 18 ms by chance."""
     used, now = [], begin
     for number, rate in enumerate(rates):
         now = max(now, begin + number / 10)
         level = pace.level(now, now + 60, 0)
-        pace.encoded(level, sizes[level], drawn.uniform(0.002, 0.018), now)
-        if (unknown := pace.unknown(now)) and unknown != level:
-            pace.encoded(unknown, sizes[unknown], drawn.uniform(0.002, 0.018), now)
-        took = sizes[level] / rate * drawn.uniform(0.9, 1.3)
+        pace.encoded(level, sizes[level], drawn.uniform(0.002, 0.018), drawn.uniform(0.002, 0.0022), now)
+        for unknown in pace.unknown(now):
+            pace.surveyed(unknown, sizes[unknown], drawn.uniform(0.002, 0.0022))
+        held_up = drawn.choice((0.0, 0.0, 0.016))
+        took = sizes[level] / rate * drawn.uniform(0.9, 1.1) + held_up
         pace.passed(level, Transfer(sizes[level], now, now + took + 0.012, 0.012), 0.001)
         now += took + 0.012
         used.append(level)
