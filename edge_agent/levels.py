@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 from edge_agent.traffic import Traffic
 
-GAIN, GAIN_S = 0.1, 0.002  # of what a frame takes, and seconds: what another level must gain to be taken
-LARGE = 0.4  # of what a frame takes: such a gain need not last
-LASTS_S = 1.0  # how long a smaller gain must be there
+GAIN, GAIN_S = 0.1, 0.003  # of what a frame takes, and seconds: what another level must gain to be taken
+LARGE = 0.3  # of what a frame takes: such a gain need not last
+LASTS_S = 0.5  # how long a smaller gain must be there
 ROOM = 0.8  # of the time that is left: what a richer level may take to come back
 ALIKE = 0.03  # levels that differ by less are equally fast: the one that keeps more is taken
 HELD_S = 1.0  # how long a level is held, unless the deadline calls
