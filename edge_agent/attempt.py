@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -37,7 +38,10 @@ class SplitError(Exception):
 
 @dataclass(slots=True)
 class Run:
-    """One frame under way; `given_up`: it is being answered otherwise; `trouble`: what befell it so far."""
+    """One frame under way; `given_up`: it is being answered otherwise; `trouble`: what befell it so far.
+
+    `level`: the codec level, "": to be chosen; `priority`: of its head and encoder.
+    """
 
     frame: Frame
     serving: Serving
@@ -46,6 +50,7 @@ class Run:
     now: Callable[[], float]
     keep: Callable[[asyncio.Task[None]], object]
     timing: Timing = field(default_factory=Timing)
+    priority: int = NORMAL
     trial: bool = False
     given_up: bool = False
     level: str = ""
@@ -55,7 +60,13 @@ class Run:
 
 async def attempt(run: Run) -> Tensors:
     """The tail's outputs. Raises SplitError; InvalidArgument if the model refuses the inputs."""
-    encoded = await _encoded(run)
+    encoded, activation = await encode(run)
+    if unknown := run.serving.pace.unknown(run.now()):
+        run.keep(asyncio.create_task(survey(run, unknown, activation)))
+    return await _sent(run, encoded)
+
+
+async def _sent(run: Run, encoded: Encoded) -> Tensors:
     while True:
         session = await _open(run)
         parcel = Parcel(encoded.codec, encoded.shape, encoded.payload, run.frame.deadline_at, asyncio.Future())
@@ -77,28 +88,34 @@ async def attempt(run: Run) -> Tensors:
             parcel.answer.cancel()  # if the waiter is gone it need not be sent any more
 
 
-async def _encoded(run: Run) -> Encoded:
-    head, pace, inputs = run.serving.head, run.serving.pace, run.frame.inputs
-    activation, head_s = await run.compute.run(NORMAL, lambda: head(inputs))
+async def encode(run: Run) -> tuple[Encoded, Tensors]:
+    """The encoded activation, and what the head gave. Raises SplitError, or InvalidArgument."""
+    pace = run.serving.pace
+    activation, head_s, work_s = await run.compute.run(run.priority, partial(_headed, run))
     run.timing.head_ms = 1000 * head_s
-    pace.headed(head_s)
+    pace.headed(head_s, work_s)
     session = run.serving.session
     waiting, oldest = (session.waiting_bytes, session.oldest) if session else (0, None)
-    run.level = pace.level(run.now(), run.frame.deadline_at, waiting, oldest)
+    run.level = run.level or pace.level(run.now(), run.frame.deadline_at, waiting, oldest)
     encoder = run.serving.encoders[run.level]
     try:
-        encoded = await run.compute.run(NORMAL, lambda: encoder(activation))
+        encoded = await run.compute.run(run.priority, lambda: encoder(activation))
     except SliceplaneError as error:
         raise SplitError(Reason.SPLIT_FAILED, f"the activation cannot be encoded: {error.message}") from error
     run.timing.encode_ms = 1000 * encoded.took_s
     run.timing.activation_bytes = len(encoded.payload)
     pace.encoded(run.level, len(encoded.payload), encoded.took_s, encoded.work_s, run.now())
-    if unknown := pace.unknown(run.now()):
-        run.keep(asyncio.create_task(_survey(run, unknown, activation)))
-    return encoded
+    return encoded, activation
 
 
-async def _survey(run: Run, levels: tuple[str, ...], activation: Tensors) -> None:
+def _headed(run: Run) -> tuple[Tensors, float, float]:
+    """What the head gives, the seconds it took, and what the processor spent on it."""
+    worked = time.thread_time()
+    activation, took_s = run.serving.head(run.frame.inputs)
+    return activation, took_s, min(took_s, time.thread_time() - worked)
+
+
+async def survey(run: Run, levels: tuple[str, ...], activation: Tensors) -> None:
     """Behind all that waits for the device: what other levels would have cost."""
     for level in levels:
         encoder = run.serving.encoders[level]

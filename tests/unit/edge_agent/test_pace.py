@@ -19,7 +19,7 @@ LADDER = Ladder(("rans-8", "rans-4"), 2, 2)
 def _taught() -> Pace:
     pace = Pace("rans-4", LADDER)
     pace.pinged(0.02)
-    pace.headed(0.03)
+    pace.headed(0.03, 0.03)
     pace.encoded("rans-4", 10_000, 0.005, 0.005, 1.0)
     pace.passed("rans-4", Transfer(10_000, 1.0, 1.0 + 0.02 + 0.1 + 0.012, 0.012), 0.002)
     return pace
@@ -54,12 +54,12 @@ def test_levels_are_looked_at_in_turn() -> None:
 def test_work_is_priced_at_what_work_takes_here() -> None:
     """A device that is held back to a fifth: encoding takes five times its work, whatever one frame says."""
     pace = _taught()
-    for number in range(30):
+    for number in range(60):
         pace.encoded("rans-4", 10_000, 0.025 if number % 2 else 0.005, 0.003, 1.0)
     before = pace.split_s(0) or 0
-    assert before == pytest.approx(0.03 + 0.015 + 0.002 + 0.02 + 0.1 + 0.01, rel=0.02)
+    assert before == pytest.approx(5 * (0.03 + 0.003) + 0.002 + 0.02 + 0.1 + 0.01, rel=0.02)
     pace.encoded("rans-4", 10_000, 0.045, 0.003, 1.0)
-    assert (pace.split_s(0) or 0) - before < 0.002
+    assert (pace.split_s(0) or 0) - before < 0.03
 
 
 def test_no_level_is_taken_before_all_were_looked_at() -> None:
