@@ -17,6 +17,7 @@ from edge_agent.bundles import BundleStore, Fetch
 from edge_agent.engine import Engine
 from edge_agent.head import check
 from edge_agent.model import Answer, Assignment, Frame, Tensors, TensorSpec, Where
+from edge_agent.pipelines import Pipelines
 from edge_agent.rollout import Rollout
 from edge_agent.serving import Serving, prepare
 from edge_agent.stats import Stats
@@ -37,7 +38,7 @@ class Item:
 
 
 class Agent:
-    """Runs one bundle at a time.
+    """Runs one model at a time, cut in one place, or in one of several that it was given.
 
     `level` "": from the bundle's default upwards, down to `min_level` where a deadline demands it; `threads` 0: as many
     as there are cores; `dial`: whether tails are used at all.
@@ -59,7 +60,7 @@ class Agent:
     ) -> None:
         self.stats = stats or Stats()
         self._rollout = rollout
-        self.serving: Serving | None = None
+        self._pipelines = Pipelines(engine)
         self.ready = asyncio.Event()
         self.trouble = "no bundle has been assigned yet"
         self._engine, self._store, self._fetch = engine, store, fetch
@@ -81,10 +82,17 @@ class Agent:
             answer = Answer(item.id, Where.FAILED, {}, error=error.message, bundle=serving.digest)
         else:
             answer = await self._engine.answer(Frame(item.id, inputs, arrived, deadline_at), serving)
-            if self._rollout and answer.where is not Where.FAILED:
-                self._rollout.saw(inputs)
+            if answer.where is not Where.FAILED:
+                self._pipelines.saw(inputs)
+                if self._rollout:
+                    self._rollout.saw(inputs)
         self.stats.add(answer)
         return answer
+
+    @property
+    def serving(self) -> Serving | None:
+        """What the next frame takes."""
+        return self._pipelines.current
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
@@ -112,6 +120,19 @@ class Agent:
             await self._store.adopt(path, self._current().digest)
         except Unavailable as error:
             log.warning("there will be no bundle to go back to", why=error.message)
+
+    async def add_file(self, path: Path, target: str) -> None:
+        """Holds another cut of the model that runs, with its own tail at `target`; a file that is none is left out."""
+        try:
+            other, _ = await asyncio.to_thread(
+                _prepared, path, self._level, self._threads, self._min_level, self._rollout, self._current()
+            )
+        except SliceplaneError as error:
+            log.error("another cut cannot be used; the agent goes on without", path=str(path), why=error.message)
+            return
+        await other.connect(target if self._dial else "")
+        self._pipelines.add(other)
+        log.info("another cut is held", bundle=other.digest, target=target)
 
     async def run_last(self, target: str) -> bool:
         """Runs the bundle that ran last, without any network; False if there is none that can be used."""
@@ -144,8 +165,7 @@ class Agent:
         """Ends the stream and what waits."""
         for task in self._retiring:
             task.cancel()
-        if self.serving:
-            await self.serving.disconnect()
+        await self._pipelines.close()
         await self._engine.close()
 
     async def _follow(self, wanted: Assignment, saved: Callable[[Assignment], None]) -> bool:
@@ -178,13 +198,13 @@ class Agent:
         if self._rollout:
             await self._rollout.try_out(self.serving, fresh, bundle, self._threads)
         await fresh.connect(target if self._dial else "")
-        old, self.serving = self.serving, fresh
+        before = self._pipelines.run(fresh)
         self._engine.forget()
         if self._rollout:
             self._rollout.promoted(fresh.digest)
         self.ready.set()
         log.info("bundle runs", bundle=fresh.digest, level=fresh.pace.held, target=target)
-        if old:
+        for old in before:
             task = asyncio.create_task(old.retire())
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
@@ -195,11 +215,13 @@ class Agent:
         return self.serving
 
 
-def _prepared(path: Path, level: str, threads: int, min_level: str, rollout: Rollout | None) -> tuple[Serving, Bundle]:
+def _prepared(
+    path: Path, level: str, threads: int, min_level: str, rollout: Rollout | None, beside: Serving | None = None
+) -> tuple[Serving, Bundle]:
     try:
         bundle = Bundle.open(path)
         if rollout:
             rollout.admit(bundle.digest)
-        return prepare(bundle, level, threads, min_level), bundle
+        return prepare(bundle, level, threads, min_level, beside), bundle
     except BundleError as error:
         raise Internal(f"the bundle cannot be used: {error}") from error

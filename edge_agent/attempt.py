@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from common.errors import SliceplaneError
 from edge_agent import wire
@@ -36,7 +38,10 @@ class SplitError(Exception):
 
 @dataclass(slots=True)
 class Run:
-    """One frame under way; `given_up`: it is being answered otherwise; `trouble`: what befell it so far."""
+    """One frame under way; `given_up`: it is being answered otherwise; `trouble`: what befell it so far.
+
+    `level`: the codec level, "": to be chosen; `priority`: of its head and encoder.
+    """
 
     frame: Frame
     serving: Serving
@@ -45,6 +50,7 @@ class Run:
     now: Callable[[], float]
     keep: Callable[[asyncio.Task[None]], object]
     timing: Timing = field(default_factory=Timing)
+    priority: int = NORMAL
     trial: bool = False
     given_up: bool = False
     level: str = ""
@@ -54,7 +60,13 @@ class Run:
 
 async def attempt(run: Run) -> Tensors:
     """The tail's outputs. Raises SplitError; InvalidArgument if the model refuses the inputs."""
-    encoded = await _encoded(run)
+    encoded, activation = await encode(run)
+    if unknown := run.serving.pace.unknown(run.now()):
+        run.keep(asyncio.create_task(survey(run, unknown, activation)))
+    return await _sent(run, encoded)
+
+
+async def _sent(run: Run, encoded: Encoded) -> Tensors:
     while True:
         session = await _open(run)
         parcel = Parcel(encoded.codec, encoded.shape, encoded.payload, run.frame.deadline_at, asyncio.Future())
@@ -76,33 +88,44 @@ async def attempt(run: Run) -> Tensors:
             parcel.answer.cancel()  # if the waiter is gone it need not be sent any more
 
 
-async def _encoded(run: Run) -> Encoded:
-    head, pace, inputs = run.serving.head, run.serving.pace, run.frame.inputs
-    activation, head_s = await run.compute.run(NORMAL, lambda: head(inputs))
+async def encode(run: Run) -> tuple[Encoded, Tensors]:
+    """The encoded activation, and what the head gave. Raises SplitError, or InvalidArgument."""
+    pace = run.serving.pace
+    activation, head_s, work_s = await run.compute.run(run.priority, partial(_headed, run))
     run.timing.head_ms = 1000 * head_s
-    pace.headed(head_s)
-    waiting = run.serving.session.waiting_bytes if run.serving.session else 0
-    run.level = pace.level(run.now(), run.frame.deadline_at, waiting)
+    pace.headed(head_s, work_s)
+    session = run.serving.session
+    waiting, oldest = (session.waiting_bytes, session.oldest) if session else (0, None)
+    run.level = run.level or pace.level(run.now(), run.frame.deadline_at, waiting, oldest)
     encoder = run.serving.encoders[run.level]
     try:
-        encoded = await run.compute.run(NORMAL, lambda: encoder(activation))
+        encoded = await run.compute.run(run.priority, lambda: encoder(activation))
     except SliceplaneError as error:
         raise SplitError(Reason.SPLIT_FAILED, f"the activation cannot be encoded: {error.message}") from error
     run.timing.encode_ms = 1000 * encoded.took_s
     run.timing.activation_bytes = len(encoded.payload)
-    pace.encoded(run.level, len(encoded.payload), encoded.took_s, run.now())
-    if unknown := pace.unknown(run.now()):
-        run.keep(asyncio.create_task(_survey(run, unknown, activation)))
-    return encoded
+    pace.encoded(run.level, len(encoded.payload), encoded.took_s, encoded.work_s, run.now())
+    return encoded, activation
 
 
-async def _survey(run: Run, level: str, activation: Tensors) -> None:
-    """Behind all that waits for the device: what another level would have cost."""
-    try:
-        encoded = await run.compute.run(IDLE, lambda: run.serving.encoders[level](activation))
-    except SliceplaneError:  # the frames that use it will say so
-        return
-    run.serving.pace.encoded(level, len(encoded.payload), encoded.took_s, run.now())
+def _headed(run: Run) -> tuple[Tensors, float, float]:
+    """What the head gives, the seconds it took, and what the processor spent on it."""
+    worked = time.thread_time()
+    activation, took_s = run.serving.head(run.frame.inputs)
+    return activation, took_s, min(took_s, time.thread_time() - worked)
+
+
+async def survey(run: Run, levels: tuple[str, ...], activation: Tensors) -> None:
+    """Behind all that waits for the device: what other levels would have cost."""
+    for level in levels:
+        encoder = run.serving.encoders[level]
+        try:
+            await run.compute.run(IDLE, partial(encoder, activation))  # the first run of a codec takes longer
+            encoded = await run.compute.run(IDLE, partial(encoder, activation))
+        except SliceplaneError:  # the frames that use it will say so
+            run.serving.pace.useless(level)
+        else:
+            run.serving.pace.surveyed(level, len(encoded.payload), encoded.work_s)
 
 
 async def _open(run: Run) -> TailSession:

@@ -14,7 +14,8 @@ from edge_agent.model import Mode, Reason, Where
 MISSES = 3
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
 LEAD = 0.1  # by how much one way must be faster to take the place of the other
-PROBE_S = 2.0  # between frames that try the link while the device is faster
+PROBES = 0.05  # of the time: what frames that try the link may lose while the device is faster,
+OFTEST_S, PROBE_S = 0.2, 2.0  # but so long is between two at least, and at most
 MARGIN, SLACK_S = 1.25, 0.02  # a local run takes now and then longer than it usually does, and must be begun
 
 
@@ -113,6 +114,17 @@ def local_first(was: bool, split_s: float | None, local_s: float | None) -> bool
     if split_s is None or local_s is None:
         return False
     return local_s < split_s * (1 + LEAD) if was else local_s * (1 + LEAD) < split_s
+
+
+def probe_after(split_s: float | None, local_s: float | None, *, settled: bool) -> float:
+    """Seconds to the next frame that tries the link while the device is faster: the less it loses the sooner.
+
+    `settled`: whether enough is known of the split; else soon.
+    """
+    if not settled:
+        return OFTEST_S
+    lost_s = (split_s or 0.0) - (local_s or 0.0)
+    return min(PROBE_S, max(OFTEST_S, lost_s / PROBES))
 
 
 def reserve(local_s: float | None) -> float:

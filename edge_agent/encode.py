@@ -18,12 +18,16 @@ from edge_agent.model import Tensors
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
-    """An encoded activation: codec id, sizes per axis, payload; and the seconds that it took."""
+    """An encoded activation: codec id, sizes per axis, payload; and the seconds that it took.
+
+    `work_s`: of those, what the processor spent on it; the rest others had it, or a quota held it back.
+    """
 
     codec: int
     shape: tuple[int, ...]
     payload: bytes
     took_s: float
+    work_s: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,14 +46,15 @@ class Encoder:
 
     def __call__(self, outputs: Tensors) -> Encoded:
         """The encoded activation. Raises InvalidArgument if the tensor does not fit the bundle's clip ranges."""
-        begun = time.monotonic()
+        begun, worked = time.monotonic(), time.thread_time()
         activation = np.asarray(outputs[self.tensor], np.float32)
         try:
             payload = codec.encode(activation, self.quality, self.params)
         except CodecError as error:
             raise error.as_refusal("activation") from error
         head = codec.peek(payload)  # the encoder may have chosen a smaller form than it was asked for
-        return Encoded(head.codec, head.shape, payload, time.monotonic() - begun)
+        took_s, work_s = time.monotonic() - begun, time.thread_time() - worked
+        return Encoded(head.codec, head.shape, payload, took_s, min(took_s, work_s))
 
 
 def encoders_of(bundle: Bundle) -> dict[str, Encoder]:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from common.errors import SliceplaneError
-from edge_agent.attempt import Run, SplitError, attempt
-from edge_agent.choose import PROBE_S, Choice, Link, Trust, choose, local_first, smoothed
-from edge_agent.compute import NORMAL, URGENT, Compute
+from edge_agent.attempt import Run, SplitError, attempt, encode, survey
+from edge_agent.choose import Choice, Link, Trust, choose, local_first, probe_after, smoothed
+from edge_agent.compute import IDLE, NORMAL, URGENT, Compute
+from edge_agent.ground import Ground
 from edge_agent.guard import Guard
 from edge_agent.model import Answer, Frame, Goal, Mode, Reason, Tensors, Where
+from edge_agent.rest import Rest
 from edge_agent.serving import Serving
 
 T = TypeVar("T")
+WARM_S = 5.0  # that a frame which nobody waits for may take
 
 
 class Engine:
@@ -31,6 +35,8 @@ class Engine:
         self._mode = mode
         self._goal = goal
         self._local_first = False
+        self._rest = Rest()
+        self._under_way = self._begun = 0
         self._probe_at = 0.0
         self._compute = compute
         self._now = now
@@ -42,17 +48,55 @@ class Engine:
         """The one answer to `frame`, whatever happens."""
         run = Run(frame, serving, self._mode, self._compute, self._now, self._keep)
         serving.enter()
+        self._under_way += 1
+        self._begun += 1
+        alone, begun, expected = self._under_way == 1, self._begun, (serving.alone_s, serving.ground.local_s)
         try:
             choice = choose(self._mode, self._link(serving), self._now(), frame.deadline_at)
             if choice.where is Where.LOCAL:
-                return await self._locally(run, choice.reason)
-            return await self._by_split(run, choice)
+                answer = await self._locally(run, choice.reason)
+            else:
+                answer = await self._by_split(run, choice)
+            if alone and begun == self._begun:
+                self._learn_rest(answer, *expected, settled=serving.pace.settled)
+            return answer
         finally:
+            self._under_way -= 1
             serving.leave()
 
     def forget(self) -> None:
         """Trusts the tail anew: it is another one now."""
         self._set_trust(Trust())
+
+    def barred(self, serving: Serving) -> bool:
+        """Whether frames are kept from the tail of `serving`, which they take now: it is away, or silent."""
+        return serving.session is None or serving.session.barred is not None or self._trust.broken
+
+    async def look(self, serving: Serving, inputs: Tensors) -> None:
+        """Learns what head and levels of a cut take that no frame takes yet, behind all that waits for the device."""
+        run = self._beside(serving, inputs)
+        with suppress(SliceplaneError, SplitError):
+            _, activation = await encode(run)
+            await survey(run, serving.pace.unknown(self._now()), activation)
+
+    async def warm(self, serving: Serving, inputs: Tensors) -> bool:
+        """Whether a frame that nobody waits for is answered by the tail of a cut that no frame takes yet."""
+        run = self._beside(serving, inputs)
+        run.level = serving.pace.smallest
+        serving.enter()
+        try:
+            async with asyncio.timeout(WARM_S):
+                await attempt(run)
+        except (SliceplaneError, SplitError, TimeoutError):
+            return False
+        finally:
+            serving.leave()
+        return True
+
+    def _beside(self, serving: Serving, inputs: Tensors) -> Run:
+        now = self._now()
+        frame = Frame("", inputs, now, now + WARM_S)
+        return Run(frame, serving, self._mode, self._compute, self._now, self._keep, priority=IDLE)
 
     async def close(self) -> None:
         """Ends what no frame waits for any more."""
@@ -62,10 +106,26 @@ class Engine:
 
     def _link(self, serving: Serving) -> Link:
         barred = serving.session.barred if serving.session else Reason.NO_ASSIGNMENT
-        expected_s = serving.expected_s
-        faster = local_first(self._local_first, expected_s, serving.local_s)
+        # Frames that wait for the link do not speak for the device: it would take longer for each of them.
+        faster = local_first(self._local_first, *self._times(serving))
         self._local_first = self._goal is Goal.LATENCY and faster
-        return Link(barred, self._trust, expected_s, serving.local_s, self._local_first, self._probe_at)
+        return Link(barred, self._trust, serving.expected_s, serving.ground.local_s, self._local_first, self._probe_at)
+
+    def _probe_after(self, serving: Serving) -> float:
+        return probe_after(*self._times(serving), settled=serving.pace.settled)
+
+    def _times(self, serving: Serving) -> tuple[float | None, float | None]:
+        """What a frame that is alone takes by the split and on the device, seconds; None: not known yet."""
+        split_s, local_s = serving.alone_s, serving.ground.local_s
+        rest = self._rest.usual
+        return None if split_s is None else split_s + rest[0], None if local_s is None else local_s + rest[1]
+
+    def _learn_rest(self, answer: Answer, split_s: float | None, local_s: float | None, *, settled: bool) -> None:
+        took_s = answer.timing.total_ms / 1000
+        if answer.where is Where.SPLIT and split_s is not None and settled:
+            self._rest.split(took_s - split_s)
+        elif answer.where is Where.LOCAL and local_s is not None and not answer.timing.head_ms:
+            self._rest.local(took_s - local_s)
 
     def _set_trust(self, trust: Trust) -> None:
         self._trust = trust
@@ -75,11 +135,11 @@ class Engine:
         run.trial = choice.trial
         if choice.trial:
             self._set_trust(self._trust.trying(self._now()))
-            self._probe_at = self._now() + PROBE_S
+            self._probe_at = self._now() + self._probe_after(run.serving)
         task = self._keep(asyncio.create_task(attempt(run)))
         task.add_done_callback(lambda done: self._learn(run, done))
         try:
-            local_s = None if self._mode is Mode.SPLIT else run.serving.local_s
+            local_s = None if self._mode is Mode.SPLIT else run.serving.ground.local_s
             await self._guard.wait(task, run.frame, local_s)
             if _succeeded(task):
                 self._calibrate(run)
@@ -117,7 +177,7 @@ class Engine:
         except SliceplaneError as error:
             return self._done(run, Where.FAILED, {}, reason, error.message)
         run.timing.local_ms = 1000 * took_s
-        run.serving.local_s = smoothed(run.serving.local_s, took_s)
+        run.serving.ground.local_s = smoothed(run.serving.ground.local_s, took_s)
         return self._done(run, Where.LOCAL, outputs, reason)
 
     def _done(self, run: Run, where: Where, outputs: Tensors, reason: Reason | None = None, error: str = "") -> Answer:
@@ -145,11 +205,11 @@ class Engine:
 
     def _calibrate(self, run: Run) -> None:
         """Learns once what a local run takes, where no warm-up could tell: the sizes of the inputs were open."""
-        serving, whole, inputs = run.serving, run.serving.whole, run.frame.inputs
-        if serving.local_s is None and self._mode is Mode.AUTO and not serving.calibrating:
-            serving.calibrating = True
+        ground, whole, inputs = run.serving.ground, run.serving.whole, run.frame.inputs
+        if ground.local_s is None and self._mode is Mode.AUTO and not ground.calibrating:
+            ground.calibrating = True
             job = asyncio.create_task(self._compute.run(NORMAL, lambda: whole(inputs)))
-            job.add_done_callback(lambda done: _learn_local(serving, done))
+            job.add_done_callback(lambda done: _learn_local(ground, done))
             self._keep(job)
 
     def _keep(self, task: asyncio.Task[T]) -> asyncio.Task[T]:
@@ -176,6 +236,6 @@ def _why(run: Run, task: asyncio.Task[Tensors]) -> tuple[Reason, str]:
     return Reason.SPLIT_FAILED, error.message if isinstance(error, SliceplaneError) else repr(error)
 
 
-def _learn_local(serving: Serving, done: asyncio.Task[tuple[Tensors, float]]) -> None:
+def _learn_local(ground: Ground, done: asyncio.Task[tuple[Tensors, float]]) -> None:
     if not done.cancelled() and done.exception() is None:
-        serving.local_s = smoothed(serving.local_s, done.result()[1])
+        ground.local_s = smoothed(ground.local_s, done.result()[1])

@@ -1,7 +1,8 @@
 """Chooses the codec level of a frame: the one that is answered first, among those that keep enough of it; pure.
 
 Levels that keep less than the bundle's default come into question only where no other would meet the deadline.
-A level is left only for one that is better by a margin, and not before it was held for a while: no to and fro.
+A level is left only for one that is better by a margin and by more than chance, was so for a while, or is much better:
+no to and fro among levels that are about as good.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from dataclasses import dataclass, replace
 
 from edge_agent.traffic import Traffic
 
-GAIN = 0.1  # of what a frame takes: what another level must gain to be taken
+GAIN, GAIN_S = 0.1, 0.003  # of what a frame takes, and seconds: what another level must gain to be taken
+LARGE = 0.3  # of what a frame takes: such a gain need not last
+LASTS_S = 0.5  # how long a smaller gain must be there
+ROOM = 0.8  # of the time that is left: what a richer level may take to come back
 ALIKE = 0.03  # levels that differ by less are equally fast: the one that keeps more is taken
 HELD_S = 1.0  # how long a level is held, unless the deadline calls
-WEIGHT = 0.3
+WEIGHT = 0.15  # of the newest frame in what a level costs
+CHANCE = 2.0  # times what single transfers are usually off: two levels that differ by less may be equally fast
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +50,11 @@ class Ladder:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """The level in use, and since when (seconds, monotonic)."""
+    """The level in use, and since when (seconds, monotonic); `rivalled`: since when another one is better, if so."""
 
     name: str
     since: float
+    rivalled: float | None = None
 
 
 def pick(
@@ -65,10 +71,14 @@ def pick(
         return held if held.name in ladder.names[: ladder.least] or not known else Held(known[0], now)
     rich = [name for name in ladder.names[: ladder.enough] if name in costs] or known
     takes = {name: _takes_s(costs[name], link, waiting) + other_s for name in known}
-    if min(takes[name] for name in rich) > left_s:
+    room_s = left_s if held.name in rich else ROOM * left_s
+    if min(takes[name] for name in rich) > room_s:
         return _poorer(held, known, costs, link, now, left_s=left_s - other_s, waiting=waiting)
     best = _best(rich, takes)
-    return held if held.name in rich and not _worth(held, best, takes, now, left_s) else _to(held, best, now)
+    if held.name not in rich or takes[held.name] > left_s:
+        return _to(held, best, now)
+    chance_s = CHANCE * abs(costs[held.name].size - costs[best].size) * link.wavers
+    return _challenged(held, best, takes, now, chance_s)
 
 
 def _takes_s(cost: Cost, link: Traffic, waiting: int, *, careful: bool = False) -> float:
@@ -82,10 +92,14 @@ def _best(names: Sequence[str], takes: Mapping[str, float]) -> str:
     return next(name for name in names if takes[name] <= fastest * (1 + ALIKE))
 
 
-def _worth(held: Held, best: str, takes: Mapping[str, float], now: float, left_s: float) -> bool:
-    if takes[held.name] > left_s:
-        return True
-    return now - held.since >= HELD_S and takes[best] < takes[held.name] * (1 - GAIN)
+def _challenged(held: Held, best: str, takes: Mapping[str, float], now: float, chance_s: float) -> Held:
+    usual, gain = takes[held.name], takes[held.name] - takes[best]
+    if gain <= max(GAIN * usual, GAIN_S, chance_s):
+        return replace(held, rivalled=None)
+    since = now if held.rivalled is None else held.rivalled
+    if now - held.since >= HELD_S and (gain > LARGE * usual or now - since >= LASTS_S):
+        return _to(held, best, now)
+    return replace(held, rivalled=since)
 
 
 def _poorer(
@@ -96,14 +110,17 @@ def _poorer(
     careful = {name: _takes_s(costs[name], link, waiting, careful=True) for name in known}
     fits = [name for name in known if careful[name] <= left_s]
     chosen = fits[0] if fits else min(known, key=lambda name: careful[name])
-    below = known.index(held.name) > known.index(chosen)
-    return (
-        held if below and held.name in (fits or [held.name]) and now - held.since < HELD_S else _to(held, chosen, now)
-    )
+    if not fits and careful[held.name] <= careful[chosen] * (1 + GAIN):
+        return held
+    poorest = known.index(held.name)
+    if known.index(chosen) >= poorest or (fits and held.name not in fits):
+        return _to(held, chosen, now)
+    roomy = [name for name in known[:poorest] if careful[name] <= ROOM * left_s]
+    return _to(held, roomy[0], now) if roomy and now - held.since >= HELD_S else held
 
 
 def _to(held: Held, name: str, now: float) -> Held:
-    return held if name == held.name else replace(held, name=name, since=now)
+    return held if name == held.name else Held(name, now)
 
 
 def _toward(old: float, new: float) -> float:

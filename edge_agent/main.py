@@ -133,7 +133,7 @@ def _wired(settings: Settings) -> Process:
         rollout=rollout,
         stats=stats,
     )
-    if settings.bundle is None:
+    if not settings.bundle:
         links.append(_link(settings, agent))
     return Process(settings, compute, agent, Window(settings.window), rollout, links[0] if links else None)
 
@@ -143,7 +143,7 @@ def _link(settings: Settings, agent: Agent) -> ControllerLink:
 
     def assign(assignment: Assignment) -> None:
         told = bool(assignment.bundle_digest) and bool(settings.tail)
-        agent.assign(replace(assignment, target=settings.tail) if told else assignment)
+        agent.assign(replace(assignment, target=settings.tails[0]) if told else assignment)
 
     return ControllerLink(settings.controller, identity, lambda: _report(agent), assign)
 
@@ -151,15 +151,15 @@ def _link(settings: Settings, agent: Agent) -> ControllerLink:
 async def _following(parts: Process) -> list[Coroutine[Any, Any, None]]:
     """What keeps the bundle and the tail what they are to be."""
     settings, agent = parts.settings, parts.agent
-    if settings.bundle:
-        await agent.run_file(settings.bundle, settings.tail)
+    for number, (bundle, tail) in enumerate(zip(settings.bundle, settings.tails, strict=False)):
+        await (agent.add_file if number else agent.run_file)(bundle, tail)
     if parts.link is None:
         return []
     saved_at = settings.state_dir / "assignment.json"
     if saved := memory.load(saved_at):  # the controller may be away: begin with what it said last
         if saved.bundle_digest not in parts.rollout.last[:1]:
-            await agent.run_last(settings.tail or saved.target)
-        agent.assign(replace(saved, target=settings.tail or saved.target))
+            await agent.run_last(settings.tails[0] or saved.target)
+        agent.assign(replace(saved, target=settings.tails[0] or saved.target))
     return [agent.run(lambda assignment: memory.save(saved_at, assignment)), parts.link.run()]
 
 

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from common.bundle import Bundle
+from common.errors import InvalidArgument, Violation
 from edge_agent.encode import Encoder, encoders_of, ladder_of
+from edge_agent.ground import Ground
 from edge_agent.head import Runner
 from edge_agent.pace import Pace
 from edge_agent.session import TailSession
@@ -15,17 +17,19 @@ from edge_agent.session import TailSession
 
 @dataclass(slots=True)
 class Serving:
-    """What frames run on. Frames keep the one that they began with; `users` counts them."""
+    """What frames run on. Frames keep the one that they began with; `users` counts them.
+
+    `digest`: the bundle's; `model`: that of the whole model in it.
+    """
 
     digest: str
+    model: str
     head: Runner
     whole: Runner
     encoders: Mapping[str, Encoder]
     pace: Pace
     session: TailSession | None = None
-    local_s: float | None = None
     split_s: float | None = None
-    calibrating: bool = False
     users: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     _keeper: asyncio.Task[None] | None = None
@@ -43,9 +47,21 @@ class Serving:
             self._keeper = asyncio.create_task(self.session.run())
 
     @property
+    def ground(self) -> Ground:
+        """What it shares with other cuts of the same model."""
+        return self.pace.ground
+
+    @property
     def expected_s(self) -> float | None:
         """What a frame that comes now is expected to take by the split, seconds; None: not known yet."""
-        waiting = self.session.waiting_bytes if self.session else 0
+        return self._expected_s(self.session.waiting_bytes if self.session else 0)
+
+    @property
+    def alone_s(self) -> float | None:
+        """The same if no frame were under way."""
+        return self._expected_s(0)
+
+    def _expected_s(self, waiting: int) -> float | None:
         expected = self.pace.split_s(waiting)
         return self.split_s if expected is None else expected
 
@@ -74,10 +90,21 @@ class Serving:
         await self.disconnect()
 
 
-def prepare(bundle: Bundle, level: str, threads: int, min_level: str = "") -> Serving:
-    """Loads and warms both models of `bundle`; blocks. Raises Internal or InvalidArgument."""
+def prepare(bundle: Bundle, level: str, threads: int, min_level: str = "", beside: Serving | None = None) -> Serving:
+    """Loads and warms the models of `bundle`; blocks. Raises Internal or InvalidArgument.
+
+    `beside`: another cut of the same model, whose whole model and ground it shares.
+    """
+    model = bundle.manifest.parts["model"].digest
+    if beside and beside.model != model:
+        why = f"{bundle.digest} is not cut from the model that runs: give bundles of one model"
+        raise InvalidArgument(Violation("bundle", why))
     encoders = encoders_of(bundle)
-    pace = Pace(*ladder_of(bundle, encoders, level, min_level))
-    head, whole = Runner(bundle.head_bytes(), threads), Runner(bundle.model_bytes(), threads)
+    pace = Pace(*ladder_of(bundle, encoders, level, min_level), beside.ground if beside else None)
+    head = Runner(bundle.head_bytes(), threads)
     head.warm_up()
-    return Serving(bundle.digest, head, whole, encoders, pace, local_s=whole.warm_up())
+    if beside:
+        return Serving(bundle.digest, model, head, beside.whole, encoders, pace)
+    whole = Runner(bundle.model_bytes(), threads)
+    pace.ground.local_s = whole.warm_up()
+    return Serving(bundle.digest, model, head, whole, encoders, pace)

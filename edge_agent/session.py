@@ -83,6 +83,11 @@ class TailSession:
         return sum(len(one.payload) for one in (*self._flying.values(), *self._outbox) if not one.answer.done())
 
     @property
+    def oldest(self) -> tuple[int, float] | None:
+        """Bytes of the frame that is longest on its way, and when it was sent, if any is."""
+        return next(((len(p.payload), p.sent_at) for p in self._flying.values() if not p.answer.done()), None)
+
+    @property
     def barred(self) -> Reason | None:
         """Why frames had better not wait for a stream, if so."""
         return None if time.monotonic() < self._reopening_until else self.fault

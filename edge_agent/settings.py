@@ -41,8 +41,8 @@ class Settings:
     level: str
     min_level: str
     goal: str
-    tail: str
-    bundle: Path | None
+    tail: tuple[str, ...]
+    bundle: tuple[Path, ...]
     mode: str
     threads: int
     metrics_listen: str
@@ -58,6 +58,11 @@ class Settings:
     mqtt_out: str = ""
     mqtt_user: str = ""
     mqtt_password: str = field(default="", repr=False)
+
+    @property
+    def tails(self) -> tuple[str, ...]:
+        """The tail of each bundle; "" where there is none."""
+        return self.tail or ("",) * max(1, len(self.bundle))
 
     @property
     def queued(self) -> bool:
@@ -77,13 +82,15 @@ class Settings:
     def checked(self) -> Settings:
         """Itself. Raises InvalidArgument, naming each flag that is missing or wrong."""
         wrong = []
-        if self.bundle is None:
+        if not self.bundle:
             if not self.workload:
                 wrong.append(Violation("--workload", "say which tail workload to run, or give a --bundle"))
             elif bad := name_violation("--workload", self.workload):
                 wrong.append(bad)
             if bad := name_violation("--device", self.device):
                 wrong.append(bad)
+        if self.tail and len(self.tail) != max(1, len(self.bundle)):
+            wrong.append(Violation("--tail", "give one for each --bundle, in the same order, or none"))
         if self.input_dir is None and not self.listen and not self.mqtt_in:
             why = "give an --input-dir, an --mqtt-in or an address to listen on: there is no input"
             wrong.append(Violation("--listen", why))
@@ -147,11 +154,15 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
         default=Goal.LATENCY.value,
         help="Of mode auto: latency: locally too where that is faster; offload: split while deadlines hold.",
     ),
-    click.option("--tail", default="", help="Dial the tail at HOST:PORT instead of by xDS."),
+    click.option(
+        "--tail", multiple=True, help="Dial the tail at HOST:PORT instead of by xDS; one for each --bundle, in order."
+    ),
     click.option(
         "--bundle",
         type=click.Path(path_type=Path, exists=True, dir_okay=False),
-        help="Run this bundle, without any controller.",
+        multiple=True,
+        help="Run this bundle, without any controller. Give several cuts of one model, and frames take the one that is "
+        "fastest over the link as it is.",
     ),
     click.option(
         "--mode",

@@ -35,6 +35,8 @@ WAYS = {
     "paper's TL": ("pooled", *PATIENT, "--level=raw"),
     "ours, cut": ("cut", *FREE),
     "ours, upload": ("upload", *FREE),
+    "ours, paper's TL": ("pooled", *FREE),
+    "ours, cuts": ("upload+cut+late", *FREE),
 }
 PACKAGES = {
     "torch": "torch",
@@ -90,7 +92,7 @@ def _ways(world: World, count: int, console: Console) -> list[Measured]:
     for speed in SPEEDS:
         world.shape(speed)
         for way, (bundle, *flags) in WAYS.items():
-            one = Measured(speed, way)
+            one = Measured(speed, way, world.names)
             warm = LEARN if tuple(flags) == FREE else WARM
             for window in (1, 4):
                 lines, seconds = _answered(world, bundle, inputs, (warm, count), (*flags, f"--window={window}"))
@@ -131,8 +133,8 @@ def _steps(world: World, step_s: float, rate: float, console: Console) -> Step:
     world.shape(STEPS[0])
     queue = f"--queue-dir={world.plane.folder / 'queue'}"
     flags = ("--deadline-ms=1500", "--mode=auto", "--goal=offload", "--min-level=rans-2", queue)
-    results = world.start("cut", inputs, *flags)
-    run, begun = Step(STEPS, step_s), 0.0
+    results = world.start("cut+late", inputs, *flags)
+    run, begun = Step(STEPS, step_s, world.names), 0.0
     for number in range(int(rate * step_s * len(STEPS)) + LEARN):
         if number == LEARN:
             begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 that takes pixels, and its bundles: cut nowhere, cut early, and with the published layer there."""
+"""EfficientNet-Lite0 that takes pixels, and its bundles: cut nowhere, early, late, early with the published layer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from slicer import bundle
 from slicer.pixels import Scaling, from_pixels
 
 CUT = "/_blocks.4/Add_output_0"  # 40×28×28: the last tensor before the third halving
+LATE = "/_blocks.7/Add_output_0"  # 80×14×14: half of that to send, for more of the network on the device
 SCALING = Scaling(1.0, (127.0,), (128.0,))
 DEFAULT = "rans-4"
 JPEG = "jpeg-85"  # keeps about as much of an image as DEFAULT: where devices with the upload start
@@ -31,6 +32,7 @@ def bundles(folder: Path) -> dict[str, Path]:
     made = {
         "upload": bundle.make(whole, "input", name="upload", level=JPEG, samples=samples),
         "cut": bundle.make(whole, CUT, name="cut", level=DEFAULT, samples=samples),
+        "late": bundle.make(whole, LATE, name="late", level=DEFAULT, samples=samples),
         "pooled": bundle.make(whole, CUT, name="pooled", level="raw", samples=samples, layer="pool"),
     }
     paths = {name: folder / f"{name}.bundle" for name in made}

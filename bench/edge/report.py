@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ OURS = "ours"
 
 @dataclass
 class Measured:
-    """One way at one speed; milliseconds and frames a second."""
+    """One way at one speed; milliseconds and frames a second. `cuts`: the bundles' names by digest."""
 
     speed: float
     way: str
+    cuts: dict[str, str] = field(default_factory=dict)
     p50: float = 0.0
     p95: float = 0.0
     fps: float = 0.0
@@ -40,7 +42,8 @@ class Measured:
         sent = [line["activation_bytes"] for line in lines if line["answered_by"] == "split"]
         self.size, self.frames = float(np.mean(sent)) if sent else 0.0, len(lines)
         self.local = sum(line["answered_by"] == "local" for line in lines)
-        self.levels = ", ".join(sorted({line["level"] for line in lines if line["level"]})) or "-"
+        cuts = self.cuts if len({line["bundle"] for line in lines}) > 1 else {}
+        self.levels = ", ".join(sorted({how(line, cuts) for line in lines if line["level"]})) or "-"
 
     @property
     def summary(self) -> str:
@@ -53,10 +56,11 @@ class Measured:
 
 @dataclass
 class Step:
-    """The changing link. `sent`: seconds since its start, by frame; `lines`: their results."""
+    """The changing link. `sent`: seconds since its start, by frame; `lines`: their results; `cuts`: names by digest."""
 
     speeds: tuple[float, ...]
     step_s: float
+    cuts: dict[str, str] = field(default_factory=dict)
     index: int = 0
     sent: dict[str, float] = field(default_factory=dict)
     lines: list[Line] = field(default_factory=list)
@@ -79,16 +83,16 @@ class Step:
             if min(len(self.speeds) - 1, int(self.sent[line["frame"]] / self.step_s)) == index
         ]
 
-    def settled_s(self, index: int) -> float:
-        """Seconds from a step's begin to the first frame from which on nothing changed in it."""
+    def changed_s(self, index: int, of: Callable[[Line], str]) -> list[float]:
+        """Seconds from a step's begin to each frame that was answered by another `of` than the one before it."""
         lines = self.of(index)
-        changed = [b for a, b in itertools.pairwise(lines) if how(a) != how(b)]
-        return self.sent[changed[-1]["frame"]] - index * self.step_s if changed else 0.0
+        before = self.of(index - 1)[-1:] if index else []
+        changed = [b for a, b in itertools.pairwise([*before, *lines]) if of(a) != of(b)]
+        return [self.sent[line["frame"]] - index * self.step_s for line in changed]
 
-    def switches(self, index: int) -> int:
-        """How often the way of frames changed within a step."""
-        lines = self.of(index)
-        return sum(how(a) != how(b) for a, b in itertools.pairwise(lines))
+    def cut(self, line: Line) -> str:
+        """The cut, or that it was answered locally."""
+        return self.cuts[line["bundle"]] if line["level"] else str(line["answered_by"])
 
     @property
     def verdict(self) -> str:
@@ -96,9 +100,10 @@ class Step:
         return f"changing link: {len(self.sent)} frames, {self.lost} lost, {self.twice} answered twice"
 
 
-def how(line: Line) -> str:
-    """The level, or that it was answered locally."""
-    return str(line["level"] or line["answered_by"])
+def how(line: Line, cuts: Mapping[str, str] | None = None) -> str:
+    """The level, behind the cut's name if `cuts` has it by its digest, or that it was answered locally."""
+    cut = (cuts or {}).get(line["bundle"], "")
+    return f"{cut} {line['level']}".strip() if line["level"] else str(line["answered_by"])
 
 
 def text(measured: list[Measured], run: Step, share: float, step_s: float, rate: float) -> str:
@@ -110,10 +115,9 @@ def text(measured: list[Measured], run: Step, share: float, step_s: float, rate:
         f"{share:g} of one core by a CPU quota (cgroup v1, 20 ms periods). Edge: `sliceplane-tail` and a CPU Triton "
         "on the rest of the same machine. Link: network namespace, veth pair, `tc tbf` in both directions; no delay is "
         "added, so the round trip is that of the machine. p50 and p95: frames one at a time; frames/s: four under way. "
-        "A run ends after 15 s at the latest: `frames` says how many were measured. The agent "
-        "holds one bundle: *ours* therefore chooses level and local or split, "
-        "not the cut, and stands there once for each bundle. JPEG: quality 85, the whole model behind it; "
-        "*ours, upload* may lose as much.", "",
+        "A run ends after 25 s at the latest: `frames` says how many were measured. *ours* chooses level and local or "
+        "split, and stands there once for each bundle; *ours, cuts* holds three (upload; the cut; one at 80×14×14) and "
+        "chooses among them, too. JPEG: quality 85, the whole model behind it; *ours, upload* may lose as much.", "",
         "| Mbit/s | way | p50 ms | p95 ms | frames/s | KB a frame | frames | of these local | failed | levels |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
@@ -154,44 +158,54 @@ def _ratios(measured: list[Measured]) -> list[str]:
 def _steps(run: Step, step_s: float, rate: float) -> list[str]:
     lines = [
         f"**A link that changes**, {step_s:g} s a step, {rate:g} frames/s, deadline 1.5 s, goal offload, levels "
-        f"down to rans-2: {len(run.sent)} frames, **{run.lost} lost, {run.twice} answered twice**.", "",
-        "| Mbit/s | frames | answered by | late | changes | last change after s | p50 ms | p95 ms |",
+        f"down to rans-2, two cuts (cut, late): {len(run.sent)} frames, **{run.lost} lost, {run.twice} answered "
+        "twice**. A change is one to another level, to another cut, or to the device and back; in brackets: seconds "
+        "after the link changed.", "",
+        "| Mbit/s | frames | answered by | late | changes of the level | of the cut | p50 ms | p95 ms |",
         "|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for index, speed in enumerate(run.speeds):
         found = run.of(index)
         took = [line["timing_ms"]["total"] for line in found] or [0.0]
-        by = ", ".join(f"{name} {count}" for name, count in Counter(map(how, found)).items())
+        by = ", ".join(f"{name} × {count}" for name, count in Counter(how(line, run.cuts) for line in found).items())
         p50, p95 = np.percentile(took, (50, 95))
         late = sum(line["late"] for line in found)
         lines.append(
-            f"| {speed:g} | {len(found)} | {by} | {late} | {run.switches(index)} | {run.settled_s(index):.1f} "
-            f"| {p50:.0f} | {p95:.0f} |"
+            f"| {speed:g} | {len(found)} | {by} | {late} | {_times(run.changed_s(index, how))} "
+            f"| {_times(run.changed_s(index, run.cut))} | {p50:.0f} | {p95:.0f} |"
         )
     return lines
 
 
+def _times(seconds: list[float]) -> str:
+    return f"{len(seconds)} ({', '.join(f'{at:.1f}' for at in seconds)})" if seconds else "0"
+
+
 def plot(measured: list[Measured], run: Step, path: Path) -> None:
-    """Latency against speed, and the way of each frame against time."""
+    """Latency against speed; and the level and the cut of each frame against time."""
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, (above, below) = pyplot.subplots(2, 1, figsize=(9, 8), layout="constrained")
+    figure, (above, levels, cuts) = pyplot.subplots(
+        3, 1, figsize=(9, 10), layout="constrained", height_ratios=(4, 3, 1.5)
+    )
     for way in dict.fromkeys(m.way for m in measured):
         of = [m for m in measured if m.way == way]
         above.plot([m.speed for m in of], [m.p50 for m in of], "o-" if way.startswith(OURS) else "s--", label=way)
     above.set(xscale="log", yscale="log", xlabel="link, Mbit/s", ylabel="median frame latency, ms")
     above.legend(fontsize=8)
-    names = sorted({how(line) for line in run.lines})
-    below.plot(
-        [run.sent[line["frame"]] for line in run.lines], [names.index(how(line)) for line in run.lines], "o", ms=3
-    )
-    below.set(xlabel="seconds", yticks=range(len(names)), yticklabels=names, title="way of each frame")
-    for index, speed in enumerate(run.speeds):
-        below.axvline(index * run.step_s, color="grey", lw=0.8)
-        below.text(index * run.step_s + 0.2, len(names) - 0.6, f"{speed:g} Mbit/s", fontsize=8)
-    below.set_ylim(-0.5, len(names) - 0.3)
+    for axes, said, title in ((levels, how, "level of each frame"), (cuts, run.cut, "cut of each frame")):
+        names = sorted({said(line) for line in run.lines})
+        axes.plot(
+            [run.sent[line["frame"]] for line in run.lines], [names.index(said(line)) for line in run.lines], "o", ms=3
+        )
+        axes.set(yticks=range(len(names)), yticklabels=names, title=title)
+        for index, speed in enumerate(run.speeds):
+            axes.axvline(index * run.step_s, color="grey", lw=0.8)
+            axes.text(index * run.step_s + 0.2, len(names) - 0.6, f"{speed:g} Mbit/s", fontsize=8)
+        axes.set_ylim(-0.5, len(names) - 0.3)
+    cuts.set_xlabel("seconds")
     figure.savefig(path, dpi=110)
     pyplot.close(figure)

@@ -21,7 +21,7 @@ PERIOD_US = 20_000
 
 @dataclass
 class World:
-    """One run. `share`: of one core, that the device gets; `bundles` by name."""
+    """One run. `share`: of one core, that the device gets; `bundles` by name, `names` by digest."""
 
     plane: Plane
     bundles: dict[str, Path]
@@ -31,6 +31,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.ports = {name: free_port() for name in ("triton", *self.bundles)}
+        self.names = {Bundle.open(path).digest: name for name, path in self.bundles.items()}
         self.budget = _cgroup() / f"sliceplane-{os.getpid()}"
 
     def up(self) -> None:
@@ -62,14 +63,16 @@ class World:
             self.link.rate_mbit = rate_mbit
             self.link.thin()
 
-    def start(self, bundle: str, inputs: Path, *flags: str) -> Results:
-        """Starts the edge agent, with a state of its own; what it answers."""
+    def start(self, bundles: str, inputs: Path, *flags: str) -> Results:
+        """Starts the edge agent on bundles, as "NAME+NAME", with a state of its own; what it answers."""
         self.number += 1
         home = self.plane.folder / f"device-{self.number}"
         results = home / "results.jsonl"
         command = [
-            *self.link.prefix, str(BIN / "sliceplane-edge-agent"), f"--bundle={self.bundles[bundle]}",
-            f"--tail={self.link.host}:{self.ports[bundle]}", f"--state-dir={home}", f"--results={results}",
+            *self.link.prefix, str(BIN / "sliceplane-edge-agent"),
+            *(f"--bundle={self.bundles[name]}" for name in bundles.split("+")),
+            *(f"--tail={self.link.host}:{self.ports[name]}" for name in bundles.split("+")),
+            f"--state-dir={home}", f"--results={results}",
             f"--input-dir={inputs}", "--listen=", "--threads=1", *flags,
         ]  # fmt: skip
         budgeted = ["sh", "-c", 'echo $$ > "$0/cgroup.procs"; exec "$@"', str(self.budget), *command]

@@ -59,10 +59,10 @@ class Cut:
 
 
 @cache
-def cut(batch: int | str = "n", *, seed: int = 0, level: str = "raw", side: int = SIDE) -> Cut:
-    """The model cut after its first ReLU."""
+def cut(batch: int | str = "n", *, seed: int = 0, level: str = "raw", side: int = SIDE, at: str = "r1") -> Cut:
+    """The model cut after its first ReLU, or at "r2" after its second."""
     whole = convolutional(batch, seed=seed, side=side)
-    content = bundle.make(whole, "r1", name="convolutional", level=level)
+    content = bundle.make(whole, at, name="convolutional", level=level)
     return Cut(content, Bundle.open(content), whole)
 
 

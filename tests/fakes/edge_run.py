@@ -22,18 +22,25 @@ from tests.fakes.edge_model import Cut, Floats
 def settings(folder: Path, cut: Cut | None = None, **changes: Any) -> Settings:
     """Flags for an agent that watches FOLDER/in and runs `cut` without a controller."""
     (folder / "in").mkdir(exist_ok=True)
-    bundle = None
-    if cut:
-        bundle = folder / f"{cut.bundle.digest[7:15]}.bundle"
-        bundle.write_bytes(cut.content)
+    bundle = written(folder, cut) if cut else ()
     base = Settings(
         controller="127.0.0.1:1", xds_server="127.0.0.1:1", device="gateway", workload="net",
         state_dir=folder / "state", input_dir=folder / "in", results=str(folder / "results.jsonl"), outputs_dir=None,
         resume=False, once=False, preprocess="", listen="", deadline_ms=2000, window=4, level="", min_level="",
-        goal="offload", tail="",
+        goal="offload", tail=(),
         bundle=bundle, mode="auto", threads=1, metrics_listen="", log_level="info", log_format="json",
     )  # fmt: skip
+    if isinstance(tail := changes.get("tail"), str):
+        changes["tail"] = (tail,)
     return replace(base, **changes)
+
+
+def written(folder: Path, *cuts: Cut) -> tuple[Path, ...]:
+    """Their bundles as files in `folder`."""
+    paths = tuple(folder / f"{cut.bundle.digest[7:15]}.bundle" for cut in cuts)
+    for path, cut in zip(paths, cuts, strict=True):
+        path.write_bytes(cut.content)
+    return paths
 
 
 def feed(folder: Path, inputs: Sequence[npt.NDArray[np.generic]], first: int = 0) -> None:

@@ -49,11 +49,11 @@ def _stranger(small: Cut) -> Cut:
 async def test_a_damaged_file_leaves_the_last_good_bundle(tmp_path: Path, small: Cut) -> None:
     """--bundle names a file that is cut short: what ran before runs on."""
     flags = settings(tmp_path, small)
-    assert flags.bundle
+    (bundle,) = flags.bundle
     async with running(flags):
         feed(tmp_path, frames(1))
         await answered(tmp_path, 1)
-    flags.bundle.write_bytes(small.content[:-100])
+    bundle.write_bytes(small.content[:-100])
     async with running(flags):
         feed(tmp_path, frames(2), first=1)
         found = await answered(tmp_path, 3)

@@ -7,7 +7,19 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.choose import MISSES, Choice, Link, Trust, choose, give_up_times, local_first, reserve
+from edge_agent.choose import (
+    MISSES,
+    OFTEST_S,
+    PROBE_S,
+    Choice,
+    Link,
+    Trust,
+    choose,
+    give_up_times,
+    local_first,
+    probe_after,
+    reserve,
+)  # fmt: skip
 from edge_agent.model import Mode, Reason, Where
 
 SECONDS = st.floats(0, 100, allow_nan=False)
@@ -126,3 +138,11 @@ def test_what_is_about_as_fast_does_not_take_over(local_s: float, ratio: float) 
     assert local_first(False, local_s * 1.2, local_s)
     assert not local_first(True, local_s * 0.8, local_s)
     assert not local_first(True, None, local_s)
+
+
+@given(SECONDS, SECONDS)
+def test_the_link_is_tried_the_sooner_the_less_that_loses(split_s: float, local_s: float) -> None:
+    """Within limits; and often until enough is known."""
+    assert OFTEST_S <= probe_after(split_s, local_s, settled=True) <= PROBE_S
+    assert probe_after(split_s, local_s, settled=False) == OFTEST_S
+    assert probe_after(local_s + 0.05, local_s, settled=True) <= probe_after(local_s + 0.09, local_s, settled=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.traffic import Traffic, Transfer
+from edge_agent.traffic import TURN, Traffic, Transfer
 
 RATES = st.floats(1e3, 1e9)
 TIMES = st.floats(0, 0.5)
@@ -71,3 +71,43 @@ def test_a_change_is_followed_within_a_few_frames() -> None:
         traffic = traffic.passed(Transfer(30_000, clock, clock + took, 0.0))
         clock += 1.0
     assert traffic.goodput == pytest.approx(125_000, rel=0.25)
+
+
+def _steady(rate: float, seconds: float, begin: float = 0.0, traffic: Traffic | None = None) -> Traffic:
+    """Four frames of 30 kB a second, one at a time."""
+    traffic = traffic or Traffic()
+    for number in range(int(4 * seconds)):
+        sent = begin + number / 4
+        traffic = traffic.passed(Transfer(30_000, sent, sent + 30_000 / rate, 0.0))
+    return traffic
+
+
+@given(st.floats(5e5, 1e7), st.lists(st.booleans(), min_size=10, max_size=40))
+def test_answers_read_late_now_and_then_are_no_slow_link(rate: float, late: list[bool]) -> None:
+    """A device that is held up for 20 ms at most every third frame knows the link's rate all the same."""
+    traffic, since = _steady(rate, 2.0), 3
+    for number, held_up in enumerate(late):
+        since = 0 if held_up and since >= 2 else since + 1
+        sent = 2.0 + number / 5
+        took = 30_000 / rate + (0.02 if since == 0 else 0.0)
+        traffic = traffic.passed(Transfer(30_000, sent, sent + took, 0.0))
+        assert traffic.goodput == pytest.approx(rate, rel=0.01)
+
+
+@given(st.sampled_from([2.5e6, 1e6, 125_000]), st.sampled_from([2.5e6, 1e6, 125_000]))
+def test_a_link_that_turned_is_believed_after_two_frames(before: float, after: float) -> None:
+    """Much slower or much faster, twice: that is the link now, and nothing else is remembered."""
+    traffic = _steady(before, 4.0)
+    traffic = _steady(after, 0.5, begin=5.0, traffic=traffic)
+    if max(before / after, after / before) > TURN:
+        assert traffic.goodput == pytest.approx(after)
+        assert len(traffic.rates) == 2
+
+
+def test_a_frame_that_is_overdue_says_that_the_link_is_slow() -> None:
+    """Not before it should have been there for long; and only as long as it is not."""
+    traffic = _steady(1e6, 2.0)
+    assert traffic.overdue(30_000, 2.0, 2.1, 0.0) == traffic
+    assert traffic.overdue(30_000, 2.0, 2.4, 0.3) == traffic
+    assert traffic.overdue(30_000, 2.0, 2.5, 0.0).goodput == pytest.approx(60_000)
+    assert Traffic().overdue(30_000, 2.0, 9.0, 0.0) == Traffic()

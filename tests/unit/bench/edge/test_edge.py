@@ -3,23 +3,28 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.edge.report import Line, Measured, Step, text
+from bench.edge.report import Line, Measured, Step, how, text
+
+CUTS = {"sha256:1": "cut", "sha256:2": "late"}
 
 
-def _line(frame: str, level: str | None, took: float = 10.0) -> Line:
+def _line(frame: str, level: str | None, took: float = 10.0, bundle: str = "sha256:1") -> Line:
     where = "split" if level else "local"
     return {
         "frame": frame, "level": level, "answered_by": where, "late": False, "activation_bytes": 100,
-        "timing_ms": {"total": took},
+        "timing_ms": {"total": took}, "bundle": bundle,
     }  # fmt: skip
 
 
-def test_changes_are_counted_within_steps() -> None:
-    """A change of way at a step's begin counts for neither step; within one it tells when it last changed."""
-    run = Step((20.0, 1.0), 10.0, sent={"a": 0.0, "b": 5.0, "c": 11.0, "d": 14.0})
-    run.lines = [_line("a", "raw"), _line("b", "raw"), _line("c", "rans-4"), _line("d", None)]
-    assert [run.switches(0), run.switches(1)] == [0, 1]
-    assert [run.settled_s(0), run.settled_s(1)] == [0.0, 4.0]
+def test_changes_of_level_and_cut_are_told_with_their_times() -> None:
+    """Seconds after the link changed; the first frame of a step is compared with the last one before."""
+    run = Step((20.0, 1.0), 10.0, CUTS, sent={"a": 0.0, "b": 5.0, "c": 11.0, "d": 14.0, "e": 16.0})
+    run.lines = [_line("a", "raw"), _line("b", "raw"), _line("c", "rans-4"), _line("d", "rans-4", bundle="sha256:2")]
+    run.lines.append(_line("e", None))
+    assert [run.changed_s(index, how) for index in (0, 1)] == [[], [1.0, 6.0]]
+    assert [run.changed_s(index, run.cut) for index in (0, 1)] == [[], [4.0, 6.0]]
+    assert "| 1 (1.0) |" not in text([], run, 0.2, 10, 3)
+    assert "| 2 (1.0, 6.0) | 2 (4.0, 6.0) |" in text([], run, 0.2, 10, 3)
 
 
 @settings(deadline=None)

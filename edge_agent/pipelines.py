@@ -1,0 +1,132 @@
+"""The cuts that an agent holds: frames take one; the others are looked at meanwhile, warmed before they are taken."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import structlog
+
+from edge_agent.cuts import Chosen, choose_cut
+from edge_agent.engine import Engine
+from edge_agent.model import Tensors
+from edge_agent.serving import Serving
+
+STALE_S = 30.0  # after which a cut that is not used is looked at again
+AGAIN_S = 10.0  # after which one that did not answer is tried again
+LONGEST_S = 0.25  # that bytes of a frame which is only for looking may take from the link
+
+log = structlog.get_logger("pipelines")
+
+
+class Pipelines:
+    """Holds the cut in use, `current`, and `others` of the same model; all keep their streams open.
+
+    Frames in flight stay on the cut that they began with. `now`: a monotonic clock, seconds.
+    """
+
+    def __init__(self, engine: Engine, now: Callable[[], float] = time.monotonic) -> None:
+        self.current: Serving | None = None
+        self._engine, self._now = engine, now
+        self._others: list[Serving] = []
+        self._chosen = Chosen("", 0.0)
+        self._looked_at: dict[str, float] = {}
+        self._barred_until: dict[str, float] = {}
+        self._job: asyncio.Task[None] | None = None
+
+    def run(self, serving: Serving) -> list[Serving]:
+        """Makes it the one cut; those that were held until now, to be retired."""
+        before = [*([self.current] if self.current else []), *self._others]
+        self.stop()
+        self.current, self._others = serving, []
+        self._chosen = Chosen(serving.digest, self._now())
+        self._looked_at, self._barred_until = {}, {}
+        return before
+
+    def add(self, other: Serving) -> None:
+        """Holds another cut of the same model."""
+        self._others.append(other)
+
+    def stop(self) -> None:
+        """Looks at no other cut any more."""
+        if self._job:
+            self._job.cancel()
+        self._job = None
+
+    async def close(self) -> None:
+        """Ends all streams."""
+        self.stop()
+        for serving in (self.current, *self._others):
+            if serving:
+                await serving.disconnect()
+
+    def saw(self, inputs: Tensors) -> None:
+        """After a frame with these inputs was answered: what is to be done beside the next ones, if anything."""
+        if not self._others or not self.current or (self._job and not self._job.done()):
+            return
+        now = self._now()
+        chosen = choose_cut(self._chosen, self._takes(now), now)
+        if chosen.cut != self._chosen.cut:
+            self._job = asyncio.create_task(self._change(self._named(chosen.cut), inputs))
+            return
+        self._chosen = chosen
+        usable = (other for other in self._others if self._usable(other, now))
+        due = [other for other in usable if self._looked_at.get(other.digest, -STALE_S) <= now - STALE_S]
+        if due and self.current.pace.settled:
+            self._job = asyncio.create_task(self._look(due[0], inputs))
+
+    def _named(self, digest: str) -> Serving:
+        return next(other for other in self._others if other.digest == digest)
+
+    def _takes(self, now: float) -> dict[str, float | None]:
+        current = self.current
+        assert current
+        expected_s = current.pace.best_s(current.pace.tail_s)
+        takes = {current.digest: None if self._engine.barred(current) else expected_s or current.alone_s}
+        for other in self._others:
+            usable = self._usable(other, now)
+            takes[other.digest] = other.pace.best_s(current.pace.tail_s) if usable else None
+        return takes
+
+    def _usable(self, other: Serving, now: float) -> bool:
+        open_ = other.session is not None and not other.session.fault
+        return open_ and now >= self._barred_until.get(other.digest, 0.0)
+
+    async def _look(self, other: Serving, inputs: Tensors) -> None:
+        """What the head and each level take; and the tail, unless the link is too thin for that."""
+        self._looked_at[other.digest] = self._now()
+        await self._engine.look(other, inputs)
+        other.pace.forget_tail()
+        while not other.pace.settled and other.pace.smallest_s <= LONGEST_S:
+            if not await self._warm(other, inputs):
+                return
+
+    async def _change(self, other: Serving, inputs: Tensors) -> None:
+        """Takes the cut once a frame that nobody waits for went all its way, if it is still better then."""
+        if not await self._warm(other, inputs):
+            return
+        old, now = self.current, self._now()
+        assert old
+        takes = self._takes(now)
+        was, will = takes[old.digest], takes[other.digest]
+        if will is None or (was is not None and will >= was):
+            self._chosen = Chosen(old.digest, self._chosen.since)
+            return
+        self._others = [*(held for held in self._others if held is not other), old]
+        self._looked_at[old.digest] = now
+        if self._engine.barred(old):
+            self._barred_until[old.digest] = now + AGAIN_S
+        self.current, self._chosen = other, Chosen(other.digest, now)
+        other.pace.begin()
+        self._engine.forget()
+        log.info(
+            "another cut is taken", bundle=other.digest, instead=old.digest, expected_s=will, expected_before_s=was
+        )
+
+    async def _warm(self, other: Serving, inputs: Tensors) -> bool:
+        """Whether a frame went all the way."""
+        warm = await self._engine.warm(other, inputs)
+        if not warm:
+            self._barred_until[other.digest] = self._now() + AGAIN_S
+        return warm
