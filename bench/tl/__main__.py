@@ -28,8 +28,8 @@ def main() -> None:
     parser.add_argument("--train", type=int, default=20_000, help="images of Fashion-MNIST (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=6, help="of each stage, at most (default: %(default)s)")
     parser.add_argument(
-        "--weights", type=float, nargs="+", default=[0.002, 0.01],
-        help="of a bit an element in training, one bundle for each (default: 0.002 0.01)",
+        "--weights", type=float, nargs="+", default=[0.005],
+        help="of a bit an element in training, one bundle for each (default: 0.005)",
     )  # fmt: skip
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS), help="default: all")
     chosen = parser.parse_args()
