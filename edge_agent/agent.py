@@ -47,6 +47,7 @@ class Agent:
     def __init__(
         self,
         engine: Engine,
+        pipelines: Pipelines,
         store: BundleStore,
         fetch: Fetch,
         *,
@@ -60,7 +61,7 @@ class Agent:
     ) -> None:
         self.stats = stats or Stats()
         self._rollout = rollout
-        self._pipelines = Pipelines(engine)
+        self._pipelines = pipelines
         self.ready = asyncio.Event()
         self.trouble = "no bundle has been assigned yet"
         self._engine, self._store, self._fetch = engine, store, fetch
@@ -199,7 +200,6 @@ class Agent:
             await self._rollout.try_out(self.serving, fresh, bundle, self._threads)
         await fresh.connect(target if self._dial else "")
         before = self._pipelines.run(fresh)
-        self._engine.forget()
         if self._rollout:
             self._rollout.promoted(fresh.digest)
         self.ready.set()

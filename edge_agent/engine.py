@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, TypeVar
 
 from common.errors import SliceplaneError
-from edge_agent.attempt import Run, SplitError, attempt, encode, survey
+from edge_agent.attempt import Run, SplitError, attempt
 from edge_agent.choose import Choice, Link, Trust, choose, local_first, probe_after, smoothed
-from edge_agent.compute import IDLE, NORMAL, URGENT, Compute
+from edge_agent.compute import NORMAL, URGENT, Compute
 from edge_agent.ground import Ground
 from edge_agent.guard import Guard
 from edge_agent.model import Answer, Frame, Goal, Mode, Reason, Tensors, Where
@@ -19,7 +18,6 @@ from edge_agent.rest import Rest
 from edge_agent.serving import Serving
 
 T = TypeVar("T")
-WARM_S = 5.0  # that a frame which nobody waits for may take
 
 
 class Engine:
@@ -40,7 +38,6 @@ class Engine:
         self._probe_at = 0.0
         self._compute = compute
         self._now = now
-        self._trust = Trust()
         self._guard = Guard(now)
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -64,40 +61,6 @@ class Engine:
             self._under_way -= 1
             serving.leave()
 
-    def forget(self) -> None:
-        """Trusts the tail anew: it is another one now."""
-        self._set_trust(Trust())
-
-    def barred(self, serving: Serving) -> bool:
-        """Whether frames are kept from the tail of `serving`, which they take now: it is away, or silent."""
-        return serving.session is None or serving.session.barred is not None or self._trust.broken
-
-    async def look(self, serving: Serving, inputs: Tensors) -> None:
-        """Learns what head and levels of a cut take that no frame takes yet, behind all that waits for the device."""
-        run = self._beside(serving, inputs)
-        with suppress(SliceplaneError, SplitError):
-            _, activation = await encode(run)
-            await survey(run, serving.pace.unknown(self._now()), activation)
-
-    async def warm(self, serving: Serving, inputs: Tensors) -> bool:
-        """Whether a frame that nobody waits for is answered by the tail of a cut that no frame takes yet."""
-        run = self._beside(serving, inputs)
-        run.level = serving.pace.smallest
-        serving.enter()
-        try:
-            async with asyncio.timeout(WARM_S):
-                await attempt(run)
-        except (SliceplaneError, SplitError, TimeoutError):
-            return False
-        finally:
-            serving.leave()
-        return True
-
-    def _beside(self, serving: Serving, inputs: Tensors) -> Run:
-        now = self._now()
-        frame = Frame("", inputs, now, now + WARM_S)
-        return Run(frame, serving, self._mode, self._compute, self._now, self._keep, priority=IDLE)
-
     async def close(self) -> None:
         """Ends what no frame waits for any more."""
         for task in self._background:
@@ -109,7 +72,9 @@ class Engine:
         # Frames that wait for the link do not speak for the device: it would take longer for each of them.
         faster = local_first(self._local_first, *self._times(serving))
         self._local_first = self._goal is Goal.LATENCY and faster
-        return Link(barred, self._trust, serving.expected_s, serving.ground.local_s, self._local_first, self._probe_at)
+        return Link(
+            barred, serving.trust, serving.expected_s, serving.ground.local_s, self._local_first, self._probe_at
+        )
 
     def _probe_after(self, serving: Serving) -> float:
         return probe_after(*self._times(serving), settled=serving.pace.settled)
@@ -127,14 +92,14 @@ class Engine:
         elif answer.where is Where.LOCAL and local_s is not None and not answer.timing.head_ms:
             self._rest.local(took_s - local_s)
 
-    def _set_trust(self, trust: Trust) -> None:
-        self._trust = trust
+    def _set_trust(self, serving: Serving, trust: Trust) -> None:
+        serving.trust = trust
         self._guard.doubt(trust.misses > 0)
 
     async def _by_split(self, run: Run, choice: Choice) -> Answer:
         run.trial = choice.trial
         if choice.trial:
-            self._set_trust(self._trust.trying(self._now()))
+            self._set_trust(run.serving, run.serving.trust.trying(self._now()))
             self._probe_at = self._now() + self._probe_after(run.serving)
         task = self._keep(asyncio.create_task(attempt(run)))
         task.add_done_callback(lambda done: self._learn(run, done))
@@ -156,7 +121,7 @@ class Engine:
         """Falls back to the device; a tail's answer that overtakes the local run still counts."""
         reason, why = _why(run, task)
         if reason in _MISSES:
-            self._set_trust(self._trust.missed(self._now()))
+            self._set_trust(run.serving, run.serving.trust.missed(self._now()))
         if self._mode is Mode.SPLIT:
             task.cancel()
             return self._done(run, Where.FAILED, {}, reason, why)
@@ -201,7 +166,8 @@ class Engine:
             return
         took = self._now() - run.frame.arrived
         run.serving.split_s = took if run.trial else smoothed(run.serving.split_s, took)
-        self._set_trust(self._trust.answered_late() if run.given_up else self._trust.answered())
+        trust = run.serving.trust
+        self._set_trust(run.serving, trust.answered_late() if run.given_up else trust.answered())
 
     def _calibrate(self, run: Run) -> None:
         """Learns once what a local run takes, where no warm-up could tell: the sizes of the inputs were open."""

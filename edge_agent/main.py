@@ -30,8 +30,10 @@ from edge_agent.inputs.folder import Folder
 from edge_agent.link import ControllerLink, Identity
 from edge_agent.model import Assignment, Goal, Mode, Where
 from edge_agent.ordered import in_order
+from edge_agent.pipelines import Pipelines
 from edge_agent.results import Results, answered
 from edge_agent.rollout import Rollout
+from edge_agent.scout import Scout
 from edge_agent.settings import Settings, options
 from edge_agent.stats import Stats
 from edge_agent.window import Window
@@ -123,6 +125,7 @@ def _wired(settings: Settings) -> Process:
     rollout = Rollout(settings.state_dir / "bundles" / "slots.json", stats.registry, settings.canary_agreement)
     agent = Agent(
         engine,
+        Pipelines(Scout(Mode(settings.mode), compute)),
         store,
         fetch,
         level=settings.level,

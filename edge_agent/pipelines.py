@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import structlog
 
+from edge_agent.choose import Trust
 from edge_agent.cuts import Chosen, choose_cut
-from edge_agent.engine import Engine
 from edge_agent.model import Tensors
+from edge_agent.scout import Scout
 from edge_agent.serving import Serving
 
 STALE_S = 30.0  # after which a cut that is not used is looked at again
@@ -26,9 +27,9 @@ class Pipelines:
     Frames in flight stay on the cut that they began with. `now`: a monotonic clock, seconds.
     """
 
-    def __init__(self, engine: Engine, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, scout: Scout, now: Callable[[], float] = time.monotonic) -> None:
         self.current: Serving | None = None
-        self._engine, self._now = engine, now
+        self._scout, self._now = scout, now
         self._others: list[Serving] = []
         self._chosen = Chosen("", 0.0)
         self._looked_at: dict[str, float] = {}
@@ -60,6 +61,7 @@ class Pipelines:
         for serving in (self.current, *self._others):
             if serving:
                 await serving.disconnect()
+        await self._scout.close()
 
     def saw(self, inputs: Tensors) -> None:
         """After a frame with these inputs was answered: what is to be done beside the next ones, if anything."""
@@ -83,7 +85,7 @@ class Pipelines:
         current = self.current
         assert current
         expected_s = current.pace.best_s(current.pace.tail_s)
-        takes = {current.digest: None if self._engine.barred(current) else expected_s or current.alone_s}
+        takes = {current.digest: None if current.barred else expected_s or current.alone_s}
         for other in self._others:
             usable = self._usable(other, now)
             takes[other.digest] = other.pace.best_s(current.pace.tail_s) if usable else None
@@ -96,7 +98,7 @@ class Pipelines:
     async def _look(self, other: Serving, inputs: Tensors) -> None:
         """What the head and each level take; and the tail, unless the link is too thin for that."""
         self._looked_at[other.digest] = self._now()
-        await self._engine.look(other, inputs)
+        await self._scout.look(other, inputs)
         other.pace.forget_tail()
         while not other.pace.settled and other.pace.smallest_s <= LONGEST_S:
             if not await self._warm(other, inputs):
@@ -115,18 +117,18 @@ class Pipelines:
             return
         self._others = [*(held for held in self._others if held is not other), old]
         self._looked_at[old.digest] = now
-        if self._engine.barred(old):
+        if old.barred:
             self._barred_until[old.digest] = now + AGAIN_S
         self.current, self._chosen = other, Chosen(other.digest, now)
         other.pace.begin()
-        self._engine.forget()
+        other.trust = Trust()
         log.info(
             "another cut is taken", bundle=other.digest, instead=old.digest, expected_s=will, expected_before_s=was
         )
 
     async def _warm(self, other: Serving, inputs: Tensors) -> bool:
         """Whether a frame went all the way."""
-        warm = await self._engine.warm(other, inputs)
+        warm = await self._scout.warm(other, inputs)
         if not warm:
             self._barred_until[other.digest] = self._now() + AGAIN_S
         return warm

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from common.bundle import Bundle
 from common.errors import InvalidArgument, Violation
+from edge_agent.choose import Trust
 from edge_agent.encode import Encoder, encoders_of, ladder_of
 from edge_agent.ground import Ground
 from edge_agent.head import Runner
@@ -29,6 +30,7 @@ class Serving:
     encoders: Mapping[str, Encoder]
     pace: Pace
     session: TailSession | None = None
+    trust: Trust = field(default_factory=Trust)
     split_s: float | None = None
     users: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
@@ -50,6 +52,11 @@ class Serving:
     def ground(self) -> Ground:
         """What it shares with other cuts of the same model."""
         return self.pace.ground
+
+    @property
+    def barred(self) -> bool:
+        """Whether frames are kept from its tail: it is away, or silent."""
+        return self.session is None or self.session.barred is not None or self.trust.broken
 
     @property
     def expected_s(self) -> float | None:
