@@ -23,8 +23,8 @@ def test_changes_of_level_and_cut_are_told_with_their_times() -> None:
     run.lines.append(_line("e", None))
     assert [run.changed_s(index, how) for index in (0, 1)] == [[], [1.0, 6.0]]
     assert [run.changed_s(index, run.cut) for index in (0, 1)] == [[], [4.0, 6.0]]
-    assert "| 1 (1.0) |" not in text([], run, 0.2, 10, 3)
-    assert "| 2 (1.0, 6.0) | 2 (4.0, 6.0) |" in text([], run, 0.2, 10, 3)
+    assert "| 1 (1.0) |" not in text([], run, {}, 0.2, 10, 3)
+    assert "| 2 (1.0, 6.0) | 2 (4.0, 6.0) |" in text([], run, {}, 0.2, 10, 3)
 
 
 @settings(deadline=None)
@@ -43,6 +43,7 @@ def test_slower_than_the_best_other_is_said() -> None:
         Measured(1.1, "local", p50=100), Measured(1.1, "fp32 split (Scission)", p50=280),
         Measured(1.1, "ours, cut", p50=104), Measured(1.1, "ours, upload", p50=106),
     ]  # fmt: skip
-    found = text(rows, run, 0.2, 10, 3)
+    found = text(rows, run, {("cut", "raw"): 0.75}, 0.2, 10, 3)
     assert "| ours, cut | 0.96 | 2.69 | 0.96 | local | yes |" in found
     assert "| ours, upload | 0.94 | 2.64 | 0.94 | local | **no** |" in found
+    assert "| cut | raw 75% |" in found
