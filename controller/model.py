@@ -176,6 +176,7 @@ class Gpu:
     healthy: bool
     message: str = ""
     profiles: tuple[MigProfile, ...] = ()
+    cordoned: bool = False  # by an operator: it keeps what runs, and takes nothing new
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +233,7 @@ class Segment:
     restarts: int = 0
     drain_since: datetime | None = None
     gone: bool = False  # its host's last report does not list it; only then may it be forgotten
+    pinned: bool = False  # by an operator: it stays where it is as long as its workload wants it
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,12 @@ class FleetStore(Protocol):
     async def delete_device(self, name: str, *, request_id: str) -> None:
         """Forgets a device. NotFound; FailedPrecondition while it is connected."""
 
+    async def cordon_gpu(self, uuid: str, *, cordoned: bool, request_id: str) -> Gpu:
+        """Takes a GPU out of placement, or back in. NotFound."""
+
+    async def pin_segment(self, segment_id: str, *, pinned: bool, request_id: str) -> Segment:
+        """Keeps a segment where it is, or frees it. NotFound."""
+
 
 class PlanStore(Protocol):
     """Past plans; the leader's commit writes them."""

@@ -176,6 +176,7 @@ class Gpu:
     mig_enabled: bool
     schedulable: bool
     unschedulable_reason: str = ""
+    cordoned: bool = False
 
     @property
     def name(self) -> str:
@@ -218,6 +219,7 @@ class Segment:
     endpoints: tuple[Endpoint, ...] = ()
     mig_uuid: str = ""
     restarts: int = 0
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,7 @@ def gpu(m: fleet_pb2.Gpu) -> types.Gpu:
         mig_enabled=m.mig_enabled,
         schedulable=m.schedulable,
         unschedulable_reason=m.unschedulable_reason,
+        cordoned=m.cordoned,
     )
 
 
@@ -238,6 +239,7 @@ def segment(m: fleet_pb2.Segment) -> types.Segment:
         endpoints=tuple(types.Endpoint(e.host, e.port, e.metrics_port, e.pid, e.ready) for e in m.endpoints),
         mig_uuid=m.mig_uuid,
         restarts=m.restarts,
+        pinned=m.pinned,
     )
 
 

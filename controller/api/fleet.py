@@ -60,3 +60,23 @@ class FleetServicer(fleet_pb2_grpc.FleetServiceServicer):
         """Forgets a device."""
         await self._fleet.delete_device(request.name, request.request_id)
         return pb.DeleteDeviceResponse()
+
+    async def CordonGpu(self, request: pb.CordonGpuRequest, context: Any) -> pb.CordonGpuResponse:
+        """Takes a GPU out of placement."""
+        found = await self._fleet.cordon_gpu(request.uuid, cordoned=True, request_id=request.request_id)
+        return pb.CordonGpuResponse(gpu=wire.gpu_out(found))
+
+    async def UncordonGpu(self, request: pb.UncordonGpuRequest, context: Any) -> pb.UncordonGpuResponse:
+        """Puts a GPU back into placement."""
+        found = await self._fleet.cordon_gpu(request.uuid, cordoned=False, request_id=request.request_id)
+        return pb.UncordonGpuResponse(gpu=wire.gpu_out(found))
+
+    async def PinSegment(self, request: pb.PinSegmentRequest, context: Any) -> pb.PinSegmentResponse:
+        """Keeps a segment where it is."""
+        found = await self._fleet.pin_segment(request.id, pinned=True, request_id=request.request_id)
+        return pb.PinSegmentResponse(segment=wire.segment_out(found))
+
+    async def UnpinSegment(self, request: pb.UnpinSegmentRequest, context: Any) -> pb.UnpinSegmentResponse:
+        """Lets a segment be moved again."""
+        found = await self._fleet.pin_segment(request.id, pinned=False, request_id=request.request_id)
+        return pb.UnpinSegmentResponse(segment=wire.segment_out(found))

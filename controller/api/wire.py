@@ -186,7 +186,9 @@ def gpu_out(gpu: Gpu) -> fleet_pb2.Gpu:
     why = gpu.message or "its host reports it unhealthy"
     if gpu.healthy:
         why = "" if gpu.mig_enabled else gpu.message or "MIG mode is off: nvidia-smi -mig 1, then reset the GPU"
-    return _fill(fleet_pb2.Gpu(), gpu, schedulable=gpu.healthy and gpu.mig_enabled, unschedulable_reason=why)
+    if not why and gpu.cordoned:
+        why = f"it is cordoned: sliceplane uncordon {gpu.node}/{gpu.index}"
+    return _fill(fleet_pb2.Gpu(), gpu, schedulable=not why, unschedulable_reason=why)
 
 
 def segment_out(segment: Segment) -> fleet_pb2.Segment:

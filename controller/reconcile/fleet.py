@@ -14,6 +14,7 @@ from controller.reconcile.options import Options
 
 # What a profile is taken for that does not say where it was measured.
 DEFAULT_PRODUCT = "A100-SXM4-80GB"
+CORDONED = "it is cordoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ def unschedulable_reason(gpu: Gpu, node: Node | None) -> str:
     """Why no new segment may be placed on it, one sentence; empty if one may."""
     if fault := fault_of(gpu):
         return fault
+    if gpu.cordoned:
+        return CORDONED
     if geometry_of(gpu) is None:
         return f"no MIG profiles are known for {gpu.product}"
     if node is None or not node.connected:
@@ -80,7 +83,7 @@ def pools(snapshot: Snapshot, now: datetime, options: Options) -> dict[str, Pool
         node = nodes.get(gpu.node)
         if fault_of(gpu) or geometry is None or node is None or _given_up(node, now, options):
             continue
-        usable = allocator.Gpu(gpu.uuid, geometry, cordoned=not node.connected, host=gpu.node)
+        usable = allocator.Gpu(gpu.uuid, geometry, cordoned=gpu.cordoned or not node.connected, host=gpu.node)
         found.setdefault(kind_of(gpu.product), []).append(usable)
     return {kind: Pool(kind, _commonest(gpus), tuple(gpus)) for kind, gpus in found.items()}
 

@@ -93,7 +93,10 @@ def _running(segment: Segment) -> allocator.Running:
         latency_ms=segment.latency_ms,
         revision=revision_of(segment),
     )
-    return allocator.Running(segment.id, segment.gpu_uuid, segment.start, planned, leaving=segment.state in LEAVING)
+    leaving = segment.state in LEAVING
+    return allocator.Running(
+        segment.id, segment.gpu_uuid, segment.start, planned, leaving=leaving, pinned=segment.pinned
+    )
 
 
 def _held(

@@ -51,3 +51,13 @@ class Fleet:
         """Forgets a device."""
         rules.raise_if_any(name_violation("name", name), rules.text("request_id", request_id))
         await self._store.delete_device(name, request_id=request_id)
+
+    async def cordon_gpu(self, uuid: str, *, cordoned: bool, request_id: str) -> Gpu:
+        """Takes a GPU out of placement, or back in."""
+        rules.raise_if_any(rules.given("uuid", uuid), rules.text("request_id", request_id))
+        return await self._store.cordon_gpu(uuid, cordoned=cordoned, request_id=request_id)
+
+    async def pin_segment(self, segment_id: str, *, pinned: bool, request_id: str) -> Segment:
+        """Keeps a segment where it is, or frees it."""
+        rules.raise_if_any(rules.given("id", segment_id), rules.text("request_id", request_id))
+        return await self._store.pin_segment(segment_id, pinned=pinned, request_id=request_id)

@@ -48,6 +48,11 @@ def text(field: str, value: str, most: int = TEXT) -> Violation | None:
     return None if value.isprintable() else Violation(field, "it must be printable text")
 
 
+def given(field: str, value: str) -> Violation | None:
+    """What is wrong with an id that must be there."""
+    return text(field, value) if value else Violation(field, "it is missing: say which")
+
+
 def digest(field: str, value: str) -> Violation | None:
     """What is wrong with a digest."""
     said = f'"{value[:80]}" must be "sha256:" and 64 lower-case hex digits'

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Select, Table, delete, func, select
+from sqlalchemy import Select, Table, delete, func, select, update
 
 from common.errors import FailedPrecondition, NotFound
 from controller.model import Changed, Device, Gpu, Node, Page, Segment
@@ -15,7 +16,7 @@ from controller.store.feed import Feed
 from controller.store.pages import Listing
 from controller.store.requests import Request, earlier_answer, remember
 from controller.store.rows import parse
-from controller.store.segments import KIND, ORDER, all_segments, drop_segments
+from controller.store.segments import KIND, ORDER, all_segments, drop_segments, replace_segments
 from controller.store.tables import devices, gpus, nodes, segments
 from controller.store.writer import Writer
 
@@ -76,6 +77,37 @@ class PgFleet:
         """Forgets a device. NotFound; FailedPrecondition while it is connected."""
         await self._forget(devices, "device", name, request_id)
 
+    async def cordon_gpu(self, uuid: str, *, cordoned: bool, request_id: str) -> Gpu:
+        """Takes a GPU out of placement, or back in. NotFound."""
+        said = ("Cordoned", "it takes nothing new") if cordoned else ("Uncordoned", "it takes new segments again")
+        async with self._database.writing() as writer:
+            row = (await writer.connection.execute(select(gpus).where(gpus.c.uuid == uuid))).one_or_none()
+            if row is None:
+                raise NotFound("gpu", uuid)
+            before: Gpu = parse(Gpu, row._mapping)
+            after = replace(before, cordoned=cordoned)
+            if await _due(writer, Request(request_id, f"{said[0]} gpu", uuid), after != before):
+                await writer.connection.execute(update(gpus).where(gpus.c.uuid == uuid).values(cordoned=cordoned))
+                await writer.record(NewEvent("gpu", uuid, *said))
+                writer.touch_basis()
+                return after
+            return before
+
+    async def pin_segment(self, segment_id: str, *, pinned: bool, request_id: str) -> Segment:
+        """Keeps a segment where it is, or frees it. NotFound."""
+        said = ("Pinned", "it stays where it is") if pinned else ("Unpinned", "it may be moved")
+        async with self._database.writing() as writer:
+            found = await all_segments(writer.connection, segments.c.id == segment_id)
+            if not found:
+                raise NotFound("segment", segment_id)
+            after = replace(found[0], pinned=pinned)
+            if await _due(writer, Request(request_id, f"{said[0]} segment", segment_id), after != found[0]):
+                await replace_segments(writer, [after])
+                await writer.record(NewEvent("segment", segment_id, *said))
+                writer.touch_basis()
+                return after
+            return found[0]
+
     async def _forget(self, table: Table, kind: str, name: str, request_id: str) -> None:
         request = Request(request_id, f"Delete {kind}", name)
         async with self._database.writing() as writer:
@@ -83,6 +115,14 @@ class PgFleet:
                 return
             await _forget(writer, table, kind, name)
             await remember(writer, request, {})
+
+
+async def _due(writer: Writer, request: Request, differs: bool) -> bool:
+    """Whether the request, which is remembered now, changes something and was not answered before."""
+    if await earlier_answer(writer, request) is not None:
+        return False
+    await remember(writer, request, {})
+    return differs
 
 
 async def _forget(writer: Writer, table: Table, kind: str, name: str) -> None:

@@ -24,10 +24,15 @@ def merge_node(stored: Node, reported: Node) -> Node:
 
 
 def merge_gpus(stored: Iterable[Gpu], reported: Sequence[Gpu], carrying: Iterable[str]) -> tuple[Gpu, ...]:
-    """The host's GPUs: as reported, and unhealthy where one that carries segments is not listed any more."""
+    """The host's GPUs: as reported, and unhealthy where one that carries segments is not listed any more.
+
+    Whether one is cordoned is not the report's to say.
+    """
+    before = {gpu.uuid: gpu for gpu in stored}
     listed, needed = {gpu.uuid for gpu in reported}, set(carrying)
-    lost = (gpu for gpu in stored if gpu.uuid not in listed and gpu.uuid in needed)
-    return (*reported, *(replace(gpu, healthy=False, message=NOT_LISTED) for gpu in lost))
+    lost = (gpu for gpu in before.values() if gpu.uuid not in listed and gpu.uuid in needed)
+    known = (replace(gpu, cordoned=gpu.uuid in before and before[gpu.uuid].cordoned) for gpu in reported)
+    return (*known, *(replace(gpu, healthy=False, message=NOT_LISTED) for gpu in lost))
 
 
 def merge_segments(stored: Iterable[Segment], reported: Iterable[Segment]) -> tuple[Segment, ...]:

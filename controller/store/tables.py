@@ -187,6 +187,7 @@ gpus = Table(
     Column("healthy", Boolean, nullable=False),
     Column("message", Text, nullable=False),
     Column("profiles", JSONB, nullable=False),
+    Column("cordoned", Boolean, nullable=False, server_default="false"),
     CheckConstraint("index >= 0 AND memory_bytes >= 0", name="figures_not_negative"),
 )
 
@@ -216,6 +217,7 @@ segments = Table(
     Column("restarts", BigInteger, nullable=False),
     Column("drain_since", TIME),
     Column("gone", Boolean, nullable=False),
+    Column("pinned", Boolean, nullable=False, server_default="false"),
     CheckConstraint("start >= 0 AND memory_slices >= 1 AND start + memory_slices <= 8", name="slots_on_gpu"),
     CheckConstraint("gpcs IN (1, 2, 3, 4, 7)", name="gpcs_legal"),
     CheckConstraint("batch >= 1 AND processes >= 1", name="counts_positive"),

@@ -129,6 +129,7 @@ SEGMENT: tuple[Column[Segment], ...] = (
     Column("LATENCY MS", lambda one: tenths(one.latency_ms), right=True),
     Column("STATE", lambda one: one.state),
     Column("RESTARTS", lambda one: str(one.restarts), right=True),
+    Column("PINNED", lambda one: yes(one.pinned), wide=True),
     Column("MESSAGE", lambda one: dash(one.message)),
     Column("SERVE", lambda one: one.serve, wide=True),
     Column("DIGEST", lambda one: short(one.model_digest), wide=True),

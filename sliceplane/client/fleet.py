@@ -13,7 +13,7 @@ from sliceplane.types import Change, Device, Gpu, Node, Segment
 
 
 class FleetVerbs:
-    """Reads what the agents reported, and forgets what is gone for good."""
+    """Reads what the agents reported, forgets what is gone for good, cordons and pins."""
 
     _calls: Calls
 
@@ -61,3 +61,23 @@ class FleetVerbs:
         """Forgets a device. NotFound; FailedPrecondition while it is connected."""
         request = pb.DeleteDeviceRequest(name=name, request_id=request_id_or_new(request_id))
         self._calls.unary(self._fleet_stub.DeleteDevice, request)
+
+    def cordon_gpu(self, uuid: str, *, request_id: str | None = None) -> Gpu:
+        """Takes a GPU out of placement: what runs there stays, nothing new comes. NotFound."""
+        request = pb.CordonGpuRequest(uuid=uuid, request_id=request_id_or_new(request_id))
+        return wire.gpu(self._calls.unary(self._fleet_stub.CordonGpu, request).gpu)
+
+    def uncordon_gpu(self, uuid: str, *, request_id: str | None = None) -> Gpu:
+        """Puts a GPU back into placement. NotFound."""
+        request = pb.UncordonGpuRequest(uuid=uuid, request_id=request_id_or_new(request_id))
+        return wire.gpu(self._calls.unary(self._fleet_stub.UncordonGpu, request).gpu)
+
+    def pin_segment(self, segment_id: str, *, request_id: str | None = None) -> Segment:
+        """Keeps a segment where it is, as long as its workload wants one like it. NotFound."""
+        request = pb.PinSegmentRequest(id=segment_id, request_id=request_id_or_new(request_id))
+        return wire.segment(self._calls.unary(self._fleet_stub.PinSegment, request).segment)
+
+    def unpin_segment(self, segment_id: str, *, request_id: str | None = None) -> Segment:
+        """Lets a segment be moved again. NotFound."""
+        request = pb.UnpinSegmentRequest(id=segment_id, request_id=request_id_or_new(request_id))
+        return wire.segment(self._calls.unary(self._fleet_stub.UnpinSegment, request).segment)

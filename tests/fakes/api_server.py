@@ -144,6 +144,30 @@ class FakeApi:
         del self.state.nodes[request.name]
         return fleet_pb2.DeleteNodeResponse()
 
+    def CordonGpu(self, request: Any) -> Any:
+        return fleet_pb2.CordonGpuResponse(gpu=self._gpu(request.uuid, cordoned=True))
+
+    def UncordonGpu(self, request: Any) -> Any:
+        return fleet_pb2.UncordonGpuResponse(gpu=self._gpu(request.uuid, cordoned=False))
+
+    def _gpu(self, uuid: str, *, cordoned: bool) -> fleet_pb2.Gpu:
+        for gpu in self.state.gpus:
+            if gpu.uuid == uuid:
+                gpu.cordoned = cordoned
+                return gpu
+        raise NotFound("gpu", uuid)
+
+    def PinSegment(self, request: Any) -> Any:
+        return fleet_pb2.PinSegmentResponse(segment=self._segment(request.id, pinned=True))
+
+    def UnpinSegment(self, request: Any) -> Any:
+        return fleet_pb2.UnpinSegmentResponse(segment=self._segment(request.id, pinned=False))
+
+    def _segment(self, name: str, *, pinned: bool) -> fleet_pb2.Segment:
+        self._found("segment", self.state.segments, name)
+        self.state.segments[name].pinned = pinned
+        return self.state.segments[name]
+
     # plans and events
     def GetPlan(self, request: Any) -> Any:
         for one in self.state.plans:

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class FleetServiceStub:
-    """Reads what the agents reported.
+    """Reads what the agents reported, and takes what operators say of it.
     """
 
     def __init__(self, channel):
@@ -70,10 +70,30 @@ class FleetServiceStub:
                 request_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.DeleteDeviceRequest.SerializeToString,
                 response_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.DeleteDeviceResponse.FromString,
                 _registered_method=True)
+        self.CordonGpu = channel.unary_unary(
+                '/sliceplane.fleet.v1.FleetService/CordonGpu',
+                request_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.CordonGpuRequest.SerializeToString,
+                response_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.CordonGpuResponse.FromString,
+                _registered_method=True)
+        self.UncordonGpu = channel.unary_unary(
+                '/sliceplane.fleet.v1.FleetService/UncordonGpu',
+                request_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UncordonGpuRequest.SerializeToString,
+                response_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UncordonGpuResponse.FromString,
+                _registered_method=True)
+        self.PinSegment = channel.unary_unary(
+                '/sliceplane.fleet.v1.FleetService/PinSegment',
+                request_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.PinSegmentRequest.SerializeToString,
+                response_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.PinSegmentResponse.FromString,
+                _registered_method=True)
+        self.UnpinSegment = channel.unary_unary(
+                '/sliceplane.fleet.v1.FleetService/UnpinSegment',
+                request_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UnpinSegmentRequest.SerializeToString,
+                response_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UnpinSegmentResponse.FromString,
+                _registered_method=True)
 
 
 class FleetServiceServicer:
-    """Reads what the agents reported.
+    """Reads what the agents reported, and takes what operators say of it.
     """
 
     def ListNodes(self, request, context):
@@ -125,6 +145,34 @@ class FleetServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CordonGpu(self, request, context):
+        """Takes a GPU out of placement: what runs on it stays as long as it is wanted, nothing new is placed there.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UncordonGpu(self, request, context):
+        """Puts a GPU back into placement.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PinSegment(self, request, context):
+        """Keeps a segment where it is, as long as its workload wants one like it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UnpinSegment(self, request, context):
+        """Lets a segment be moved again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_FleetServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -163,6 +211,26 @@ def add_FleetServiceServicer_to_server(servicer, server):
                     request_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.DeleteDeviceRequest.FromString,
                     response_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.DeleteDeviceResponse.SerializeToString,
             ),
+            'CordonGpu': grpc.unary_unary_rpc_method_handler(
+                    servicer.CordonGpu,
+                    request_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.CordonGpuRequest.FromString,
+                    response_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.CordonGpuResponse.SerializeToString,
+            ),
+            'UncordonGpu': grpc.unary_unary_rpc_method_handler(
+                    servicer.UncordonGpu,
+                    request_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UncordonGpuRequest.FromString,
+                    response_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UncordonGpuResponse.SerializeToString,
+            ),
+            'PinSegment': grpc.unary_unary_rpc_method_handler(
+                    servicer.PinSegment,
+                    request_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.PinSegmentRequest.FromString,
+                    response_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.PinSegmentResponse.SerializeToString,
+            ),
+            'UnpinSegment': grpc.unary_unary_rpc_method_handler(
+                    servicer.UnpinSegment,
+                    request_deserializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UnpinSegmentRequest.FromString,
+                    response_serializer=protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UnpinSegmentResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'sliceplane.fleet.v1.FleetService', rpc_method_handlers)
@@ -172,7 +240,7 @@ def add_FleetServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class FleetService:
-    """Reads what the agents reported.
+    """Reads what the agents reported, and takes what operators say of it.
     """
 
     @staticmethod
@@ -354,6 +422,114 @@ class FleetService:
             '/sliceplane.fleet.v1.FleetService/DeleteDevice',
             protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.DeleteDeviceRequest.SerializeToString,
             protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.DeleteDeviceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CordonGpu(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sliceplane.fleet.v1.FleetService/CordonGpu',
+            protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.CordonGpuRequest.SerializeToString,
+            protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.CordonGpuResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UncordonGpu(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sliceplane.fleet.v1.FleetService/UncordonGpu',
+            protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UncordonGpuRequest.SerializeToString,
+            protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UncordonGpuResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PinSegment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sliceplane.fleet.v1.FleetService/PinSegment',
+            protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.PinSegmentRequest.SerializeToString,
+            protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.PinSegmentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UnpinSegment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/sliceplane.fleet.v1.FleetService/UnpinSegment',
+            protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UnpinSegmentRequest.SerializeToString,
+            protos_dot_sliceplane_dot_fleet_dot_v1_dot_fleet__pb2.UnpinSegmentResponse.FromString,
             options,
             channel_credentials,
             insecure,
