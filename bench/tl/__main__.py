@@ -25,7 +25,7 @@ def main() -> None:
     """Trains what is not in build/tl yet, then measures; about an hour on two cores, most of it for the solar cells."""
     parser = argparse.ArgumentParser(prog="make bench-tl", description=__doc__)
     parser.add_argument("--out", type=Path, default=REPOSITORY / "docs" / "results", help="default: %(default)s")
-    parser.add_argument("--train", type=int, default=20_000, help="images of Fashion-MNIST (default: %(default)s)")
+    parser.add_argument("--train", type=int, default=60_000, help="images of Fashion-MNIST (default: %(default)s)")
     parser.add_argument("--epochs", type=int, default=6, help="of each stage, at most (default: %(default)s)")
     parser.add_argument(
         "--weights", type=float, nargs="+", default=[0.005],

@@ -19,3 +19,12 @@ def least(points: Sequence[Point], way: str, accuracy: float) -> Point | None:
 def of(points: Sequence[Point], way: str) -> list[Point]:
     """The points of a way, most bytes first."""
     return sorted((p for p in points if p.way == way), key=lambda p: -p.bytes)
+
+
+def best(points: Sequence[Point], way: str) -> list[Point]:
+    """Those of a way that are more accurate than all of it with fewer bytes, fewest bytes first."""
+    found: list[Point] = []
+    for point in reversed(of(points, way)):
+        if not found or point.accuracy > found[-1].accuracy:
+            found.append(point)
+    return found

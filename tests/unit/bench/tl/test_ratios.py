@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("torch", reason="bench/tl trains: pip install 'sliceplane[train]'")
 
-from bench.tl.ratios import least
+from bench.tl.ratios import best, least
 from bench.tl.report import text
 from bench.tl.task import Point
 
@@ -24,6 +24,12 @@ def test_the_fewest_bytes_that_are_accurate_enough() -> None:
     assert least(POINTS, "ours, untrained", 0.915) == POINTS[5]
     assert least(POINTS, "ours, untrained", 0.917) == POINTS[4]
     assert least(POINTS, "ours, trained", 0.915) is None
+
+
+def test_the_line_leaves_out_what_is_beaten() -> None:
+    """A point with more bytes and no more accuracy than another of its way is not on the line."""
+    beaten = Point("ours, untrained", "rans-3", 2000, 0.915)
+    assert best([*POINTS, beaten], "ours, untrained") == [POINTS[5], POINTS[4]]
 
 
 def test_the_report_prints_ratios_as_computed() -> None:
