@@ -91,8 +91,14 @@ def answered(
     executed, waiting = [0] * len(executions), list[int]()
     now, following, done = 0.0, 0, [0.0] * len(times)
     while following < len(times) or waiting:
-        if not waiting:
-            now = max(now, times[following])
+        if not waiting and times[following] > now:
+            now, one = times[following], whose[following]
+            if following + 1 == len(times) or times[following + 1] > now:  # whoever comes first runs alone at once
+                now += executions[one][0]
+                done[following] = now
+                executed[one] += 1
+                following += 1
+                continue
         while following < len(times) and times[following] <= now:
             one = whose[following]
             if not queues[one]:
