@@ -13,7 +13,7 @@ import numpy as np
 from controller.allocator.sharing.judging import Indices, Items, Judge, Limits
 from controller.allocator.sharing.waiting import Array
 
-ROUNDS, ROUNDS_EACH, LEAST_ROUNDS = 600, 3, 30  # at most; for a segment; at least
+ROUNDS, ROUNDS_EACH, LEAST_ROUNDS = 1500, 7, 30  # at most; for a segment; at least
 STEPS = 60  # items that a round moves
 TWO = 0.3  # how often a round empties two segments, else one
 SEEN = 80  # segments that an ejection looks at, drawn anew each time; an insertion looks at all, up to MOST_SEEN
