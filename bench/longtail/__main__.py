@@ -17,6 +17,7 @@ from bench.longtail.replay import AS_PLANNED, NOMINAL, ORDERS, Load
 from bench.longtail.report import fleets_table, replay_table, verdict
 from bench.longtail.runs import Fleet, Replayed, fleet, replayed
 from controller.allocator import Options
+from controller.allocator.sharing.batching import LONGER, MOST
 from controller.allocator.sharing.light import LATENCY_MARGIN
 
 RATES = (0.5, 20.0)  # req/s
@@ -78,9 +79,10 @@ def _text(services: int, minutes: float, fleets: list[Fleet], rows: list[tuple[F
 
 Written by `make bench-sharing`: {services:,} services, models drawn evenly over ParvaGPU's eleven, rates log-uniform
 from {RATES[0]:g} to {RATES[1]:g} req/s, SLOs uniform over the model's range in S1 to S6; A100-80GB, optimal planner,
-rule `half` for what stays alone. On a shared segment executions are one at a time, one item each. A tenant's wait is
-bounded for any order of execution, at its peak rate and with latencies {margin} above the measured: at least
-{promise:.2%} within the SLO. Memory per tenant: {options.tenant_memory_mb:,.0f} MB assumed.
+rule `half` for what stays alone. On a shared segment executions are one at a time, each of up to {MOST} waiting items
+of one tenant: as many as last no longer than one after another, nor longer than one item by more than {LONGER:.0%} of
+the SLO. A tenant's wait is bounded for any order of execution, at its peak rate and with latencies {margin} above the
+measured: at least {promise:.2%} within the SLO. Memory per tenant: {options.tenant_memory_mb:,.0f} MB assumed.
 
 {fleets_table(fleets)}
 "lower bound": no grouping whatever takes fewer GPUs, by utilisation and memory alone. "alone" are segments of one

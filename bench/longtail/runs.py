@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,19 +13,21 @@ from bench.allocator.fleets import Tables
 from bench.longtail.replay import ORDERS, Load, replay
 from controller.allocator import Options, Plan, Segment, Service, plan_optimal
 from controller.allocator.sharing import plan_shared
+from controller.allocator.sharing.light import lights
 
 EDGES = np.linspace(0, 2, 401)  # of time over SLO
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The plans of one fleet; seconds of planning with sharing."""
+    """The plans of one fleet; seconds of planning with sharing; executions by service and size, ms by items."""
 
     seed: int
     options: Options
     alone: Plan
     shared: Plan
     seconds: float
+    executions: Mapping[str, Mapping[int, Sequence[float]]]
 
     @property
     def segments(self) -> list[Segment]:
@@ -50,17 +52,23 @@ def fleet(services: Sequence[Service], tables: Tables, options: Options, seed: i
     alone = plan_optimal(services, tables, options)
     began = time.perf_counter()
     shared = plan_shared(services, tables, options, plan_optimal)
-    return Fleet(seed, options, alone, shared, time.perf_counter() - began)
+    seconds = time.perf_counter() - began
+    executions = {light.name: light.latencies_ms for light in lights(services, tables, options)}
+    return Fleet(seed, options, alone, shared, seconds, executions)
 
 
 def replayed(one: Fleet, minutes: float, order: str, load: Load) -> Replayed:
     """Every order meets the same arrivals."""
     segments = one.segments
     ratios = [
-        replay(segment.tenants, minutes, one.seed * len(segments) + index, ORDERS[order], load)
-        for index, segment in enumerate(segments)
+        replay(its.tenants, minutes, one.seed * len(segments) + index, ORDERS[order], load, _executions(one, its))
+        for index, its in enumerate(segments)
     ]
     merged = np.concatenate(ratios) if ratios else np.zeros(0)
     counts, _ = np.histogram(np.minimum(merged, EDGES[-1]), EDGES)
     worst = float(merged.max(initial=0.0))
     return Replayed(order, load, len(merged), int((merged > 1 + 1e-9).sum()), worst, counts)
+
+
+def _executions(one: Fleet, segment: Segment) -> list[Sequence[float]]:
+    return [one.executions[tenant.service][segment.size] for tenant in segment.tenants]

@@ -73,8 +73,8 @@ class Tenant:
 
     service: str
     rate: float
-    batch: int
-    latency_ms: float  # of one execution alone, as measured
+    batch: int  # items that one execution takes at most, of those that wait
+    latency_ms: float  # of one item alone, as measured
     throughput: float  # what it is given: its rate
     slo_ms: float = 0.0
 

@@ -39,10 +39,10 @@ def shares(one: Placed) -> list[tuple[str, float]]:
 
 
 def _busy(one: Placed, use: Mapping[str, float]) -> float:
-    """The share of the segment's time that rates take: a tenant's share is rate × its latency alone."""
+    """The share of the segment's time that rates take: a tenant's at most rate × its latency alone."""
     segment = one.segment
     if segment.tenants:
-        return min(1.0, sum(tenant.rate * tenant.latency_ms / tenant.batch / 1000 for tenant in segment.tenants))
+        return min(1.0, sum(tenant.rate * tenant.latency_ms / 1000 for tenant in segment.tenants))
     return use.get(segment.service, 0.0)
 
 

@@ -31,11 +31,11 @@ def lower_bound(
 
 
 def _least(light: Light, fraction: _Fraction, options: Options) -> float:
-    return min(size * fraction(light, size, options) for size in light.latency_ms)
+    return min(size * fraction(light, size, options) for size in light.latencies_ms)
 
 
 def _busy(light: Light, size: int, options: Options) -> float:
-    return light.service.rate * options.burstiness / MS_PER_S * light.latency_ms[size] * LATENCY_MARGIN
+    return light.service.rate * options.burstiness / MS_PER_S * light.latencies_ms[size][0] * LATENCY_MARGIN
 
 
 def _memory(light: Light, size: int, options: Options) -> float:

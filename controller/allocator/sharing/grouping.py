@@ -48,7 +48,7 @@ def _group(candidates: list[Light], options: Options, expired: Callable[[], bool
 
 
 def _of_size(candidates: Sequence[Light], size: int, options: Options, expired: Callable[[], bool]) -> list[Group]:
-    able = [light for light in candidates if size in light.latency_ms]
+    able = [light for light in candidates if size in light.latencies_ms]
     if not able:
         return []
     items = Items(load_of(able, size, options), np.array([light.memory_mb for light in able]))
@@ -59,6 +59,6 @@ def _of_size(candidates: Sequence[Light], size: int, options: Options, expired: 
 
 def load_of(members: Sequence[Light], size: int, options: Options) -> Load:
     """The members' load on a segment of the size: peak rates, and latencies with their margin."""
-    latencies = np.array([light.latency_ms[size] for light in members]) * LATENCY_MARGIN
+    latencies, full = (np.array([light.latencies_ms[size][at] for light in members]) * LATENCY_MARGIN for at in (0, -1))
     rates = np.array([light.service.rate for light in members]) * options.burstiness / MS_PER_S
-    return Load(rates, latencies, np.array([light.service.slo_ms for light in members]) - latencies)
+    return Load(rates, latencies, np.array([light.service.slo_ms for light in members]) - full)

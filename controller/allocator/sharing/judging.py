@@ -61,17 +61,35 @@ class Judge:
         fits: npt.NDArray[np.bool_] = self.memory[groups].sum(axis=1) <= self.limits.memory_mb
         return fits
 
-    def exponents(self, groups: Indices) -> Array:
-        """(g,): Chernoff's bound over the miss of each group's worst tenant, as a logarithm; up to 0 it holds."""
-        own, at = self._growth[groups], self._thetas  # own: (g, m, k)
-        total = own.sum(axis=1)
+    def exponents(self, groups: Indices, most: float = np.inf) -> Array:
+        """(g,): Chernoff's bound over the miss of each group's worst tenant, as a logarithm; up to 0 it holds.
+
+        Infinite where it is above `most`: there the tenant with least time to spare mostly shows it alone.
+        """
+        start, gap = self._ends(groups)
+        tightest = groups[np.arange(len(groups)), self._slacks[groups].argmin(axis=1)]
+        worst = self._exponents(start, gap, tightest)
+        near = np.flatnonzero(worst <= most)
+        start, gap, groups = start[near], gap[near], groups[near]
+        found = np.full(len(worst), np.inf)
+        found[near] = np.max([self._exponents(start, gap, tenants) for tenants in groups.T], axis=0)
+        found[found > most] = np.inf
+        return found
+
+    def _ends(self, groups: Indices) -> tuple[Array, Array]:
+        """(g, k) each: the exponent of a wait of nothing, and by how much it falls a ms for who brings no work."""
+        at, total = self._thetas, np.zeros((len(groups), len(self._thetas)))
+        for tenants in groups.T:
+            total += self._growth[tenants]
         idle = 1 - self._used[groups].sum(axis=1, keepdims=True)
         gap = at - total
         with np.errstate(divide="ignore", invalid="ignore"):
-            start = np.where((gap > 0) & (idle > 0), np.log(idle * at / gap / self.limits.miss), np.inf)
-        bounds = start[:, None, :] - (gap[:, None, :] + own) * self._slacks[groups][:, :, None]
-        worst: Array = bounds.min(axis=2).max(axis=1)
-        return worst
+            return np.where((gap > 0) & (idle > 0), np.log(idle * at / gap / self.limits.miss), np.inf), gap
+
+    def _exponents(self, start: Array, gap: Array, tenants: Indices) -> Array:
+        """(g,): those of one tenant of each group."""
+        least: Array = (start - (gap + self._growth[tenants]) * self._slacks[tenants][:, None]).min(axis=1)
+        return least
 
 
 def thetas_for(load: Load) -> Array:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from common.mig import gpcs_of
 from controller.allocator.configuration import configure
 from controller.allocator.optimal_triplet_decision import Triplets
+from controller.allocator.sharing.batching import executions
 from controller.allocator.types import Options, ProfileTable, Service
 
 LATENCY_MARGIN = 1.1  # executions take up to so many times the measured latency
@@ -17,7 +18,7 @@ class Light:
     """A service that one segment has room to spare for."""
 
     service: Service
-    latency_ms: Mapping[int, float]  # by size: one item, one process, as measured
+    latencies_ms: Mapping[int, tuple[float, ...]]  # by size: of 1, 2, ... items in one execution, as measured
     alone: int  # GPCs of the smallest segment that carries it by itself
     memory_mb: float
 
@@ -37,17 +38,16 @@ def lights(services: Sequence[Service], profiles: Mapping[str, ProfileTable], op
     servable, _ = configure(willing, profiles, options)
     found = []
     for service, triplets in servable.values():
-        latency = _single_item(profiles[service.model], options)
+        latencies = _by_size(service, profiles[service.model], options)
         alone = _smallest(service, triplets)
-        if latency and alone:
-            found.append(Light(service, latency, alone, service.memory_mb or options.tenant_memory_mb))
+        if latencies and alone:
+            found.append(Light(service, latencies, alone, service.memory_mb or options.tenant_memory_mb))
     return found
 
 
-def _single_item(table: ProfileTable, options: Options) -> dict[int, float]:
-    """By size, the latency of one item in one process, ms."""
-    sizes = frozenset(options.geometry.sizes)
-    return {p.size: p.latency_ms for p in table.points if p.batch == p.processes == 1 and p.size in sizes}
+def _by_size(service: Service, table: ProfileTable, options: Options) -> dict[int, tuple[float, ...]]:
+    by_size = {size: executions(table, size, service.slo_ms, service.max_batch) for size in options.geometry.sizes}
+    return {size: latencies for size, latencies in by_size.items() if latencies}
 
 
 def _smallest(service: Service, triplets: Triplets) -> int | None:

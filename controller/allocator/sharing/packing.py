@@ -57,7 +57,8 @@ class _Packing:
 
     def _exponents(self, segments: Indices, item: int) -> Array:
         """Those of each segment with the item on it."""
-        return self._judge.exponents(np.column_stack([self._members[segments], np.full(len(segments), item)]))
+        groups = np.column_stack([self._members[segments], np.full(len(segments), item)])
+        return self._judge.exponents(groups, HOPELESS)
 
     def _add(self, segment: int, item: int, exponent: float) -> None:
         members = self.segments[segment]

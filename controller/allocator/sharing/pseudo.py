@@ -1,6 +1,6 @@
 """A group as the planner sees it: one service whose table has one point, the segment that the group shares."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from controller.allocator.sharing.grouping import Group
@@ -25,7 +25,7 @@ def pseudo_of(group: Group, options: Options, taken: Collection[str]) -> Pseudo:
 
     Its only point is on the group's size: a larger instance carries the group too but never saves anything.
     """
-    tenants = tuple(_tenant(member.service, member.latency_ms[group.size]) for member in group.members)
+    tenants = tuple(_tenant(member.service, member.latencies_ms[group.size]) for member in group.members)
     name = "+".join(tenant.service for tenant in tenants)
     while name in taken:
         name += "+"
@@ -42,5 +42,5 @@ def pseudo_of(group: Group, options: Options, taken: Collection[str]) -> Pseudo:
     return Pseudo(service, ProfileTable(name, (Point(group.size, 1, 1, rate, latency),)), tenants)
 
 
-def _tenant(service: Service, latency_ms: float) -> Tenant:
-    return Tenant(service.name, service.rate, 1, latency_ms, service.rate, service.slo_ms)
+def _tenant(service: Service, latencies_ms: Sequence[float]) -> Tenant:
+    return Tenant(service.name, service.rate, len(latencies_ms), latencies_ms[0], service.rate, service.slo_ms)

@@ -6,13 +6,14 @@ segments than it began with is undone.
 """
 
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 
 from controller.allocator.sharing.judging import Indices, Items, Judge, Limits
 from controller.allocator.sharing.waiting import Array
 
-ROUNDS, ROUNDS_EACH, LEAST_ROUNDS = 600, 3, 30  # at most; for a segment; at least
+ROUNDS, ROUNDS_EACH, LEAST_ROUNDS = 1500, 7, 30  # at most; for a segment; at least
 STEPS = 60  # items that a round moves
 TWO = 0.3  # how often a round empties two segments, else one
 SEEN = 80  # segments that an ejection looks at, drawn anew each time; an insertion looks at all, up to MOST_SEEN
@@ -68,10 +69,10 @@ class _Round:
         """On the fullest segment that takes it."""
         rows = self._drawn(MOST_SEEN)
         groups = np.column_stack([self._groups(rows), np.full(len(rows), item)])
-        exponents = np.where(self._judge.has_memory(groups), self._judge.exponents(groups), np.inf)
-        for at in np.argsort(-np.where(exponents < LIKELY, exponents, -np.inf), kind="stable")[:TRIES]:
-            if exponents[at] >= LIKELY:
-                return False
+        able = np.flatnonzero(self._judge.has_memory(groups))
+        rows, exponents = rows[able], self._judge.exponents(groups[able], LIKELY)
+        likely = np.flatnonzero(exponents < LIKELY)
+        for at in likely[np.argsort(-exponents[likely], kind="stable")][:TRIES]:
             segment = self._segments[rows[at]]
             if self._judge.holds([*segment, item]):
                 segment.append(item)
@@ -89,7 +90,8 @@ class _Round:
             return False
         groups = members[row]
         groups[np.arange(len(row)), column] = item
-        likely = np.flatnonzero(self._judge.has_memory(groups) & (self._judge.exponents(groups) < LIKELY))
+        able = np.flatnonzero(self._judge.has_memory(groups))
+        likely = able[self._judge.exponents(groups[able], LIKELY) < LIKELY]
         out = members[row, column]
         for at in likely[np.argsort(self._preferred[out[likely]], kind="stable")][:TRIES]:
             segment = [int(one) for one in groups[at] if one != self._judge.nobody]
@@ -109,10 +111,10 @@ class _Round:
         return np.sort(self._draw.choice(count, most, replace=False))
 
     def _groups(self, rows: Indices) -> Indices:
-        width = max((len(self._segments[row]) for row in rows), default=0)
-        groups = np.full((len(rows), width), self._judge.nobody)
-        for at, row in enumerate(rows):
-            groups[at, : len(self._segments[row])] = self._segments[row]
+        chosen = [self._segments[row] for row in rows]
+        counts = np.array([len(one) for one in chosen], dtype=np.intp)
+        groups = np.full((len(rows), int(counts.max(initial=0))), self._judge.nobody)
+        groups[np.arange(groups.shape[1]) < counts[:, None]] = [*chain.from_iterable(chosen)]
         return groups
 
     def _opened(self) -> list[list[int]]:

@@ -8,9 +8,15 @@ longer than x only if V + A_i(u) > u for every u up to x: a busy period that beg
 depend on the order (it only grows by arrivals and falls at rate 1), arrivals see it as time does (PASTA), and A_i
 does not depend on V. A process whose intensity never passes l_j, and does not depend on the queue, is a thinning
 of Poisson arrivals of rate l_j: the bound for these covers it.
+
+Batches: an execution may take b items of one tenant together where that lasts at most b L_j. Count each waiting item
+of j as L_j, and what is under way as its rest: this work grows by the same arrivals, falls at rate 1 while there is
+any, and only falls further when a batch begins, so it never exceeds V, nor V + A_i(u) - u while the request waits. It
+waits no longer until its execution begins, which then takes as long as a full batch at most: its slack counts that.
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +40,7 @@ _LARGEST_EXPONENT = 500.0  # e to it is finite, and past any use
 class Load:
     """The tenants of one segment, (n,) each: peak rates in requests per ms, execution times and slacks in ms.
 
-    A slack is what a request may wait: its SLO less its own execution.
+    Execution times are of one item. A slack is what a request may wait: its SLO less a full batch.
     """
 
     rates: Array
@@ -97,8 +103,8 @@ def ballot(load: Load, tenant: int) -> float:
     idle = 1 - float(rates @ lengths)
     if idle <= 0:
         return 1.0
-    z = _DAMPING ** (1 / _POINTS) * np.exp(-2j * np.pi * np.arange(_POINTS // 2 + 1) / _POINTS)
-    jumps = z[None, :] ** lengths[:, None]
+    z, powers = _circle()
+    jumps = powers[lengths.astype(np.intp)] if lengths.max() < len(powers) else z[None, :] ** lengths[:, None]
     residual = (rates[:, None] * (1 - jumps)).sum(axis=0) * z / (1 - z)
     damped = np.fft.irfft(idle / (1 - residual), _POINTS)[: steps + 1]  # P(V = v) radius^v
     weighted = np.fft.rfft(damped * np.arange(steps + 1), _POINTS)
@@ -106,6 +112,13 @@ def ballot(load: Load, tenant: int) -> float:
     weighted[1:-1] *= 2  # the other half of the spectrum is the conjugate
     emptied = (weighted @ _logarithm(np.exp(others) / z, steps)).real / _POINTS
     return float(1 - idle - emptied + _ERROR)
+
+
+@cache
+def _circle() -> tuple[Spectrum, Spectrum]:
+    """Where transforms are evaluated, (k,), and the powers of it that executions mostly ask for, (STEPS + 1, k)."""
+    z = _DAMPING ** (1 / _POINTS) * np.exp(-2j * np.pi * np.arange(_POINTS // 2 + 1) / _POINTS)
+    return z, z[None, :] ** np.arange(STEPS + 1.0)[:, None]
 
 
 def _logarithm(y: Spectrum, terms: int) -> Spectrum:

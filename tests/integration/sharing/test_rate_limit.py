@@ -29,7 +29,8 @@ LIMITED = ("--rate-limit=execution_count", "--rate-limit-resource=segment:1")
 
 CONFIG = """name: "{name}"
 backend: "python"
-max_batch_size: 1
+max_batch_size: {batch}
+dynamic_batching {{ }}
 input [{{ name: "x", data_type: TYPE_FP32, dims: [ 1 ] }}]
 output [{{ name: "y", data_type: TYPE_FP32, dims: [ 1 ] }}]
 instance_group [{{
@@ -60,7 +61,7 @@ class TritonPythonModel:
         began = time.monotonic()
         time.sleep(0.03)
         with self.log.open("a") as log:
-            log.write(f"{began} {time.monotonic()} {self.name}\\n")
+            log.write(f"{began} {time.monotonic()} {self.name} {len(requests)}\\n")
         answer = pb_utils.Tensor("y", np.ones((1, 1), np.float32))
         return [pb_utils.InferenceResponse([answer]) for _ in requests]
 """
@@ -73,9 +74,23 @@ def test_executions_are_one_at_a_time(tmp_path: Path, flags: tuple[str, ...], ov
         answers = list(pool.map(lambda number: _infer(address, MODELS[number % 2]), range(2 * REQUESTS)))
     assert answers == [1.0] * (2 * REQUESTS)
     rows = [line.split() for line in (tmp_path / "executions").read_text().splitlines()]
-    assert sorted(name for _, _, name in rows) == sorted(MODELS * REQUESTS)
-    times = sorted((float(began), float(ended)) for began, ended, _ in rows)
+    assert sorted(row[2] for row in rows) == sorted(MODELS * REQUESTS)
+    times = sorted((float(row[0]), float(row[1])) for row in rows)
     assert any(later[0] < one[1] for one, later in pairwise(times)) is overlaps
+
+
+def test_what_waits_for_the_segment_runs_together(tmp_path: Path) -> None:
+    """While one model runs, requests of the other gather to a batch up to its limit, and are one execution then."""
+    with _server(tmp_path, LIMITED, batch=4) as address, ThreadPoolExecutor(2 * REQUESTS) as pool:
+        answers = list(pool.map(lambda number: _infer(address, MODELS[number % 2]), range(2 * REQUESTS)))
+    assert answers == [1.0] * (2 * REQUESTS)
+    rows = [line.split() for line in (tmp_path / "executions").read_text().splitlines()]
+    times = sorted((float(row[0]), float(row[1])) for row in rows)
+    assert not any(later[0] < one[1] for one, later in pairwise(times))
+    sizes = {name: [int(row[3]) for row in rows if row[2] == name] for name in MODELS}
+    assert [sum(of) for of in sizes.values()] == [REQUESTS] * 2
+    assert max(max(of) for of in sizes.values()) == 4
+    assert len(rows) < REQUESTS
 
 
 def test_the_tightest_that_waits_goes_first(tmp_path: Path) -> None:
@@ -103,13 +118,13 @@ def _infer(address: str, model: str) -> float:
 
 
 @contextmanager
-def _server(folder: Path, flags: tuple[str, ...], weights: tuple[int, ...] = (1, 1)) -> Iterator[str]:
+def _server(folder: Path, flags: tuple[str, ...], weights: tuple[int, ...] = (1, 1), batch: int = 1) -> Iterator[str]:
     """A ready Triton's address; it is ended afterwards."""
     if not TRITON.exists():
         pytest.skip("the CPU build of Triton is not installed: make install")
     for name, weight in zip(MODELS, weights, strict=True):
         (folder / "models" / name / "1").mkdir(parents=True)
-        (folder / "models" / name / "config.pbtxt").write_text(CONFIG.format(name=name, priority=weight))
+        (folder / "models" / name / "config.pbtxt").write_text(CONFIG.format(name=name, priority=weight, batch=batch))
         (folder / "models" / name / "1" / "model.py").write_text(MODEL)
     host.create(folder / "host", gpus=1)
     port = _free_port()
