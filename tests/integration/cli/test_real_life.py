@@ -87,7 +87,7 @@ def test_too_few_gpus_say_how_many_are_missing(cli: Cli, controller: str, node: 
     applied = cli("apply", "-f", "-", *at, stdin=document(model, 10_000))
     assert applied.code == 0
     assert applied.err.startswith(f"warning: -:1: workload {model}: INSUFFICIENT_GPUS: needs ")
-    waited = cli("wait", model, "--timeout", "2s", *at)
+    waited = cli("wait", model, "--timeout", "6s", *at)
     assert (waited.code, "INSUFFICIENT_GPUS" in waited.err) == (1, True)
 
 
