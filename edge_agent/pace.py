@@ -57,10 +57,10 @@ class Pace:
             self._held,
             self._ladder,
             self._costs(),
-            self._traffic.overdue(*oldest, now, usual(self._tails)) if oldest else self._traffic,
+            self._traffic.overdue(*oldest, now, self.tail_s) if oldest else self._traffic,
             now,
             left_s=deadline_at - now,
-            other_s=usual(self._tails),
+            other_s=self.tail_s,
             waiting=waiting,
         )
         return self._held.name
@@ -68,7 +68,7 @@ class Pace:
     def split_s(self, waiting: int) -> float | None:
         """What a frame that comes now is expected to take to its answer; None: not known yet."""
         cost = self._costs().get(self._held.name)
-        return self._by(cost, waiting, usual(self._tails)) if cost and self._tails else None
+        return self._by(cost, waiting, self.tail_s) if cost and self._tails else None
 
     def best_s(self, tail_s: float) -> float | None:
         """What a frame would take at the best level that keeps enough; None: not known yet, or no head ran.
@@ -172,7 +172,7 @@ class Pace:
 
     def _rich_s(self, tail_s: float) -> dict[str, float]:
         """What a frame takes at each level that keeps enough, as far as known."""
-        costs, tail_s = self._costs(), usual(self._tails) or tail_s
+        costs, tail_s = self._costs(), self.tail_s or tail_s
         rich = [name for name in self._ladder.names[: self._ladder.enough] if name in costs]
         takes = {name: self._by(costs[name], 0, tail_s) for name in rich}
         return {name: seconds for name, seconds in takes.items() if seconds is not None}

@@ -22,13 +22,13 @@ from slicer.model import INPUT, CutPoint
 from slicer.run import Session
 from slicer.samples import Arrays
 from slicer.transfer_layer.insert import insert
-from slicer.transfer_layer.layer import Layer, sent_shape
+from slicer.transfer_layer.layer import Layer, Samples, sent_shape
 from slicer.transfer_layer.pool import pool
 from slicer.transfer_layer.principal import principal
 
 Floats = npt.NDArray[np.float32]
 
-FAMILIES: Mapping[str, Callable[[model.Tensor, Sequence[Floats]], Layer]] = {"pool": pool, "principal": principal}
+FAMILIES: Mapping[str, Callable[[model.Tensor, Samples], Layer]] = {"pool": pool, "principal": principal}
 """Transfer Layers that need no training, by name; made for a tensor from samples of it."""
 
 
@@ -81,7 +81,7 @@ def make(
 def _layer(asked: str | Layer, halves: Halves, cut: model.Tensor, samples: Sequence[Arrays]) -> Layer | None:
     if isinstance(asked, Layer):
         return asked
-    return None if asked == "none" else FAMILIES[asked](cut, activations(halves.head, samples))
+    return None if asked == "none" else FAMILIES[asked](cut, lambda: activations(halves.head, samples))
 
 
 def activations(head: ModelProto, samples: Sequence[Arrays]) -> list[Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -35,13 +36,14 @@ def points(task: Task, epochs: int, weights: Sequence[float], cache: Path) -> It
     """Each way's levels, measured on all test images; `cache`: where checkpoints of the training are kept."""
     inputs = task.given(task.train_images)
     samples = [{"x": one[None]} for one in inputs]
-    common = {"name": "t", "level": "rans-4", "samples": samples[:_CALIBRATED]}
-    plain = Bundle.open(make(task.whole, task.cut, **common))  # type: ignore[arg-type]
+    cut = partial(make, task.whole, task.cut, name="t", level="rans-4", samples=samples[:_CALIBRATED])
+    plain = Bundle.open(cut())
     yield from _measured(task, plain, "fp32 split", ["raw"])
     yield from _measured(task, plain, UNTRAINED, _LEVELS, "no layer, ")
     for method in METHODS:
-        made = make(task.whole, task.cut, layer="principal", method=method, **common)  # type: ignore[arg-type]
-        yield from _measured(task, Bundle.open(made), UNTRAINED, _LEVELS, f"principal, {method}, ")
+        yield from _measured(
+            task, Bundle.open(cut(layer="principal", method=method)), UNTRAINED, _LEVELS, f"principal, {method}, "
+        )
     yield from _measured(task, _pooled(task, inputs, epochs, cache), PAPER, ["raw"])
     for weight in weights:
         wanted = Settings(halvings=task.halvings, weight=weight, epochs=epochs, batch=task.batch, held=_HELD)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from slicer.model import Dim, SlicerError, Tensor
 
 Floats = npt.NDArray[np.float32]
+Samples = Callable[[], Sequence[Floats]]
+"""Samples of the tensor cut at, made when they are asked for: that runs the head."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,13 @@ partial and the copy is cropped, so that the size is right.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from slicer.model import Tensor
-from slicer.transfer_layer.layer import Floats, Layer, Step, sizes
+from slicer.transfer_layer.layer import Layer, Samples, Step, sizes
 
 
-def pool(cut: Tensor, _activations: Sequence[Floats] = ()) -> Layer:
+def pool(cut: Tensor, _samples: Samples) -> Layer:
     """The layer for a tensor of N×C×H×W. Raises SlicerError for others."""
     _, channels, height, width = sizes(cut)
     windows = (("kernel_shape", [2, 2]), ("strides", [2, 2]))

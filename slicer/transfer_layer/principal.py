@@ -7,21 +7,20 @@ a weak one few, and the entropy coder makes of that what it is worth. Both ways 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 
 from slicer.model import SlicerError, Tensor
-from slicer.transfer_layer.layer import Floats, Layer, Step, sizes
+from slicer.transfer_layer.layer import Floats, Layer, Samples, Step, sizes
 
 _KEPT = 0.999  # of the variance; what is left is finer than any level's steps
 _WINDOWS = 200_000  # that are looked at
 
 
-def principal(cut: Tensor, activations: Sequence[Floats]) -> Layer:
-    """The layer for a tensor of N×C×H×W, of which `activations` are samples. Raises SlicerError for others."""
+def principal(cut: Tensor, samples: Samples) -> Layer:
+    """The layer for a tensor of N×C×H×W, of which there are `samples`. Raises SlicerError for others."""
     _, channels, height, width = sizes(cut)
+    activations = samples()
     if not activations:
         raise SlicerError("the layer is made from samples of the tensor: give sample inputs")
     found = np.concatenate(activations)
