@@ -192,6 +192,7 @@ class SegmentSpec(_message.Message):
     BATCH_FIELD_NUMBER: _builtins.int
     PROCESSES_FIELD_NUMBER: _builtins.int
     MAX_QUEUE_DELAY_US_FIELD_NUMBER: _builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique id."""
     gpu_uuid: _builtins.str
@@ -203,9 +204,9 @@ class SegmentSpec(_message.Message):
     memory_slices: _builtins.int
     """Memory slices of the instance."""
     workload: _builtins.str
-    """Workload; also the model's name in Triton."""
+    """Workload; also the model's name in Triton. Of a shared segment: the group's name."""
     model_digest: _builtins.str
-    """Model version to serve: "sha256:" and 64 hex digits."""
+    """Model version to serve: "sha256:" and 64 hex digits. Empty where the segment is shared."""
     serve: _type_pb2.ServeKind.ValueType
     """What runs on it."""
     batch: _builtins.int
@@ -214,6 +215,10 @@ class SegmentSpec(_message.Message):
     """Triton processes."""
     max_queue_delay_us: _builtins.int
     """How long Triton's batcher may wait to fill a batch, microseconds."""
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tenant]:
+        """Workloads that share it, executions one at a time; empty: not shared."""
+
     def __init__(
         self,
         *,
@@ -228,14 +233,49 @@ class SegmentSpec(_message.Message):
         batch: _builtins.int = ...,
         processes: _builtins.int = ...,
         max_queue_delay_us: _builtins.int = ...,
+        tenants: _abc.Iterable[Global___Tenant] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "gpcs", b"gpcs", "gpu_uuid", b"gpu_uuid", "id", b"id", "max_queue_delay_us", b"max_queue_delay_us", "memory_slices", b"memory_slices", "model_digest", b"model_digest", "processes", b"processes", "serve", b"serve", "start", b"start", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "gpcs", b"gpcs", "gpu_uuid", b"gpu_uuid", "id", b"id", "max_queue_delay_us", b"max_queue_delay_us", "memory_slices", b"memory_slices", "model_digest", b"model_digest", "processes", b"processes", "serve", b"serve", "start", b"start", "tenants", b"tenants", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SegmentSpec: _TypeAlias = SegmentSpec  # noqa: Y015
+
+@_typing.final
+class Tenant(_message.Message):
+    """A workload on a shared segment: one model instance in the segment's one Triton process."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    MODEL_DIGEST_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """Workload; also the model's name in Triton."""
+    model_digest: _builtins.str
+    """Model version to serve: "sha256:" and 64 hex digits."""
+    batch: _builtins.int
+    """Largest batch, items."""
+    priority: _builtins.int
+    """Priority of Triton's rate limiter, at least 1; the lowest that waits runs first."""
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        model_digest: _builtins.str = ...,
+        batch: _builtins.int = ...,
+        priority: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "model_digest", b"model_digest", "priority", b"priority", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tenant: _TypeAlias = Tenant  # noqa: Y015
 
 @_typing.final
 class Observed(_message.Message):
