@@ -54,7 +54,8 @@ class ModelCache:
 
     def prune(self, wanted: Collection[str]) -> None:
         """Removes files that no segment needs, the longest unused first, until what is left of them fits."""
-        names = {digest.removeprefix("sha256:") for digest in (*wanted, *self._downloads)}
+        under_way = [digest for digest, task in self._downloads.items() if not task.done()]
+        names = {digest.removeprefix("sha256:") for digest in (*wanted, *under_way)}
         idle = [(path, path.stat()) for path in self.folder.iterdir() if path.stem not in names]
         room = self._kept_bytes
         for path, stat in sorted(idle, key=lambda entry: entry[1].st_mtime, reverse=True):

@@ -124,13 +124,16 @@ async def test_prune_keeps_what_is_needed_and_what_was_used_last(
 ) -> None:
     """Files that a segment needs stay whatever their size; of the others the last used, as far as there is room."""
     _, cache = world
-    await fetch(cache)
+    downloaded = await fetch(cache)
     for age, letter in enumerate("abc"):
         idle = tmp_path / (letter * 64)
         idle.write_bytes(b"0" * (len(CONTENT) // 2))
         os.utime(idle, (1000 - age, 1000 - age))
     cache.prune({DIGEST})
     assert {path.name[0] for path in tmp_path.iterdir()} == {DIGEST[7], "a", "b"}
+    os.utime(downloaded, (0, 0))
+    cache.prune({f"sha256:{'b' * 64}"})  # of what was downloaded just as of what was found here
+    assert {path.name[0] for path in tmp_path.iterdir()} == {"a", "b"}
 
 
 async def test_no_controller_is_unavailable(tmp_path: Path) -> None:
