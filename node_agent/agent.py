@@ -149,15 +149,19 @@ class Agent:
             await asyncio.gather(*late, return_exceptions=True)
 
     def _forget_departed(self) -> None:
-        """Troubles and statuses of segments that are neither there nor wanted, and models that nobody needs."""
+        """Troubles and statuses of segments that are neither there nor wanted."""
         journal = self.segments.journal
         alive = {*journal.records, *(spec.id for spec in journal.desired.segments)}
         if gone := {*self.statuses, *self.troubles} - alive:
             self.statuses = {id_: status for id_, status in self.statuses.items() if id_ not in gone}
             self.troubles = {id_: trouble for id_, trouble in self.troubles.items() if id_ not in gone}
-            specs = (*journal.desired.segments, *(record.spec for record in journal.records.values()))
-            self.segments.models.prune({spec.model_digest for spec in specs})
             self.changed.set()
+
+    def _prune(self) -> None:
+        """Lets go of models that no segment, there or wanted, serves."""
+        journal = self.segments.journal
+        specs = (*journal.desired.segments, *(record.spec for record in journal.records.values()))
+        self.segments.models.prune({one.model_digest for spec in specs for one in spec.served})
 
     def _dispatch(self, uuid: str, steps: planning.Steps) -> None:
         present = self.gpus[uuid].instances if uuid in self.gpus else ()
@@ -198,6 +202,7 @@ class Agent:
         self.troubles.pop(record.spec.id, None)
         self.changed.set()
         self._wake.set()  # what waited for its slices may come now
+        self._prune()
 
     async def _guarded(self, id_: str, otherwise: State, job: Coroutine[Any, Any, None]) -> None:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import Internal
-from node_agent.model import Desired, Process, Record, SegmentSpec, Serve, Unit
+from node_agent.model import Desired, Process, Record, SegmentSpec, Serve, Tenant, Unit
 
 VERSION = 1
 
@@ -69,7 +69,8 @@ class Journal:
 
 
 def _spec(value: dict[str, Any]) -> SegmentSpec:
-    return SegmentSpec(**{**value, "serve": Serve(value["serve"])})
+    tenants = tuple(Tenant(**tenant) for tenant in value.get("tenants", ()))  # older journals know of none
+    return SegmentSpec(**{**value, "serve": Serve(value["serve"]), "tenants": tenants})
 
 
 def _desired(value: dict[str, Any]) -> Desired:

@@ -23,8 +23,21 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Tenant:
+    """A workload and the model that serves it; batch in items, `priority` is the rate limiter's, the lowest first."""
+
+    workload: str
+    model_digest: str
+    batch: int
+    priority: int
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentSpec:
-    """A segment to run; slices and start in memory slices, the queue delay in microseconds."""
+    """A segment to run; slices and start in memory slices, the queue delay in microseconds.
+
+    `tenants`: who shares it, executions one at a time; `workload` is their group's name then, `model_digest` empty.
+    """
 
     id: str
     gpu_uuid: str
@@ -37,6 +50,12 @@ class SegmentSpec:
     batch: int
     processes: int
     max_queue_delay_us: int
+    tenants: tuple[Tenant, ...] = ()
+
+    @property
+    def served(self) -> tuple[Tenant, ...]:
+        """Whose models its Triton serves: the tenants', or that of the workload which has it alone."""
+        return self.tenants or (Tenant(self.workload, self.model_digest, self.batch, 1),)
 
     @property
     def slots(self) -> frozenset[int]:

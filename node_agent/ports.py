@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -50,8 +50,11 @@ class Processes(Protocol):
     def complete(self, record: Record) -> bool:
         """Whether every process lives."""
 
-    async def mend(self, record: Record, home: Path, model: Path) -> Record:
-        """Starts what is missing, written down; what keeps dying is given pauses. InvalidArgument, Unavailable."""
+    async def mend(self, record: Record, home: Path, models: Mapping[str, Path]) -> Record:
+        """Starts what is missing, written down; what keeps dying is given pauses. `models`: files by workload.
+
+        InvalidArgument (a model cannot be served), Unavailable.
+        """
 
     async def probe(self, record: Record) -> tuple[Endpoint, ...]:
         """Where its processes answer and whether they do; one that hangs is ended, to be replaced next time."""

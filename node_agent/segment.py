@@ -10,9 +10,11 @@ from pathlib import Path
 import structlog
 
 from node_agent.journal import Journal
-from node_agent.model import Endpoint, Instance, Record, SegmentSpec, SegmentStatus, State
+from node_agent.model import Endpoint, Instance, Record, SegmentSpec, SegmentStatus, State, Tenant
+from node_agent.naming import named
 from node_agent.plan import explains
 from node_agent.ports import Daemons, Gpus, Models, Processes
+from node_agent.triton_log import last_error
 
 log = structlog.get_logger("segment")
 
@@ -112,10 +114,14 @@ class Segments:
         if self.units.complete(record):
             return record, ""
         spec, home = record.spec, self.home(record.spec)
-        model = self.models.find(spec.model_digest)
-        if model is None:
-            return record, f"the model {spec.model_digest[:19]} is being downloaded"
-        return await self.units.mend(record, home, model), ""
+        models = {one.workload: path for one in spec.served if (path := self._model(spec, one))}
+        if missing := [one for one in spec.served if one.workload not in models]:
+            return record, _awaited(spec, missing)
+        return await self.units.mend(record, home, models), ""
+
+    def _model(self, spec: SegmentSpec, one: Tenant) -> Path | None:
+        with named(spec, one):
+            return self.models.find(one.model_digest)
 
     async def _status(self, record: Record, note: str) -> SegmentStatus:
         endpoints = await self.units.probe(record)
@@ -141,11 +147,9 @@ def _stands(record: Record, present: tuple[Instance, ...]) -> bool:
     return record.gi is not None and any(explains(record, instance) for instance in present)
 
 
-def last_error(log: Path) -> str:
-    """Triton's last word of an error in its log, or nothing."""
-    try:
-        lines = log.read_text(errors="replace").splitlines()[-200:]
-    except OSError:
-        return ""
-    wrong = [line for line in lines if "error" in line.lower() or "UNAVAILABLE" in line]
-    return " ".join(wrong[-1].split())[:300] if wrong else ""
+def _awaited(spec: SegmentSpec, missing: list[Tenant]) -> str:
+    """What is on its way, one sentence."""
+    if not spec.tenants:
+        return f"the model {spec.model_digest[:19]} is being downloaded"
+    names = ", ".join(one.workload for one in missing)
+    return f"{len(missing)} of {len(spec.tenants)} models are being downloaded: those of {names}"

@@ -10,6 +10,7 @@ import os
 import shutil
 import sys
 from asyncio import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ from tritonclient.grpc import service_pb2, service_pb2_grpc
 from common.bundle import Bundle, BundleError, looks_like_bundle
 from common.errors import InvalidArgument, Unavailable, Violation
 from common.rpc.channel import aio_channel
-from node_agent.config import config_pbtxt
-from node_agent.model import SegmentSpec, Serve, Unit
+from node_agent.config import RESOURCE, config_pbtxt
+from node_agent.model import SegmentSpec, Serve, Tenant, Unit
+from node_agent.naming import named
 
 
 def command(spec: SegmentSpec, unit: Unit, repository: Path, host: str, drain_s: float) -> list[str]:
@@ -42,23 +44,34 @@ def command(spec: SegmentSpec, unit: Unit, repository: Path, host: str, drain_s:
         "metrics-port": unit.metrics_port,
         "log-verbose": 0,
     }
+    if spec.tenants:  # one unit of one resource, which each execution takes: so they run one at a time
+        options |= {"rate-limit": "execution_count", "rate-limit-resource": f"{RESOURCE}:1"}
     flags = [f"--{name}={value}" for name, value in options.items()]
     return ["tritonserver", "--disable-auto-complete-config", *flags]
 
 
-async def lay_out(spec: SegmentSpec, model: Path, folder: Path) -> Path:
-    """Writes the segment's model repository under `folder`; its path. InvalidArgument if the file cannot be served."""
+async def lay_out(spec: SegmentSpec, models: Mapping[str, Path], folder: Path) -> Path:
+    """Writes the segment's model repository under `folder`; its path. `models`: files by workload.
+
+    InvalidArgument if a file cannot be served.
+    """
     repository = folder / "repository"
-    home = repository / spec.workload
+    for one in spec.served:
+        with named(spec, one):
+            await _lay_out_one(spec, one, models[one.workload], repository / one.workload)
+    return repository
+
+
+async def _lay_out_one(spec: SegmentSpec, one: Tenant, model: Path, home: Path) -> None:
     (home / "1").mkdir(parents=True, exist_ok=True)
     target, config = home / "1" / "model.onnx", home / "config.pbtxt"
     if not target.exists():
         await asyncio.to_thread(_place, spec, model, target)
     if not config.exists():
-        text = config_pbtxt(spec.workload, await facts(target), spec.batch, spec.max_queue_delay_us)
+        priority = one.priority if spec.tenants else None
+        text = config_pbtxt(one.workload, await facts(target), one.batch, spec.max_queue_delay_us, priority)
         config.with_suffix(".new").write_text(text)
         config.with_suffix(".new").rename(config)
-    return repository
 
 
 def _place(spec: SegmentSpec, model: Path, target: Path) -> None:
@@ -99,13 +112,14 @@ async def facts(model: Path) -> dict[str, Any]:
     return found
 
 
-async def model_ready(host: str, port: int, model: str, timeout_s: float = 1.0) -> bool:
-    """Whether that Triton answers for that very model: a server may say ready before its model is, or after."""
+async def models_ready(host: str, port: int, models: Iterable[str], timeout_s: float = 1.0) -> bool:
+    """Whether that Triton answers for each of those very models: a server may say ready before they are, or after."""
+    asked = [service_pb2.ModelReadyRequest(name=model) for model in models]
     with contextlib.suppress(grpc.RpcError):
         async with aio_channel(f"{host}:{port}") as channel:
             stub: Any = service_pb2_grpc.GRPCInferenceServiceStub(channel)
-            answer = await stub.ModelReady(service_pb2.ModelReadyRequest(name=model), timeout=timeout_s)
-            return bool(answer.ready)
+            answers = await asyncio.gather(*(stub.ModelReady(one, timeout=timeout_s) for one in asked))
+            return all(answer.ready for answer in answers)
     return False
 
 

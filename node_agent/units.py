@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -42,14 +42,17 @@ class Units:
         """Whether every process lives."""
         return bool(record.units) and all(alive(record.spec, unit) for unit in record.units)
 
-    async def mend(self, record: Record, home: Path, model: Path) -> Record:
-        """Starts what is missing; what keeps dying is given pauses. Unavailable if something cannot be started."""
+    async def mend(self, record: Record, home: Path, models: Mapping[str, Path]) -> Record:
+        """Starts what is missing; what keeps dying is given pauses. `models`: files by workload.
+
+        InvalidArgument if a model cannot be served, Unavailable if something cannot be started.
+        """
         record = self._promise(record)
-        repository = await triton.lay_out(record.spec, model, home)
+        repository = await triton.lay_out(record.spec, models, home)
         for index in range(len(record.units)):
             record = await self._mend_triton(record, index, home, repository)
             if record.spec.serve is Serve.TAIL:
-                record = self._mend_tail(record, index, home, model)
+                record = self._mend_tail(record, index, home, models[record.spec.workload])
         return record
 
     async def end(self, record: Record) -> None:
@@ -160,7 +163,7 @@ class Units:
 
     async def _probe(self, spec: SegmentSpec, index: int, unit: Unit) -> Endpoint:
         inner = "127.0.0.1" if spec.serve is Serve.TAIL else self.ports.host
-        ready = await triton.model_ready(inner, unit.grpc_port, spec.workload)
+        ready = await triton.models_ready(inner, unit.grpc_port, [one.workload for one in spec.served])
         await self._note((spec.id, f"triton-{index}"), unit.triton, ready)
         if spec.serve is Serve.TAIL:
             healthy = await _healthy(f"{self.ports.host}:{unit.tail_port}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from common.errors import InvalidArgument, Violation
 from common.names import is_digest, name_violation
-from node_agent.model import Condition, Desired, Gpu, Observed, SegmentSpec, SegmentStatus, Serve, State
+from node_agent.model import Condition, Desired, Gpu, Observed, SegmentSpec, SegmentStatus, Serve, State, Tenant
 from protos.sliceplane.node.v1 import node_pb2 as pb
 from protos.sliceplane.type.v1 import type_pb2
 
@@ -41,6 +42,7 @@ def _spec(message: pb.SegmentSpec) -> SegmentSpec:
         batch=max(1, message.batch),
         processes=max(1, message.processes),
         max_queue_delay_us=message.max_queue_delay_us,
+        tenants=tuple(Tenant(t.workload, t.model_digest, t.batch, t.priority) for t in message.tenants),
     )
 
 
@@ -49,14 +51,48 @@ def _check(message: pb.SegmentSpec) -> None:
     wrong = [name_violation("segments.workload", message.workload)]
     if not _ID.fullmatch(message.id):
         wrong.append(Violation("segments.id", f'"{message.id[:80]}" must be letters, digits and inner hyphens'))
-    if not is_digest(message.model_digest):
-        wrong.append(Violation("segments.model_digest", f'"{message.model_digest[:80]}" is no sha256 digest'))
+    if message.tenants:
+        wrong += _wrong_sharing(message)
+    else:
+        wrong.append(_wrong_digest("segments.model_digest", message.model_digest))
     if message.processes > MAX_PROCESSES:
         wrong.append(Violation("segments.processes", f"{message.processes} is over MPS's {MAX_PROCESSES} clients"))
     if not message.gpcs or not message.memory_slices:
         wrong.append(Violation("segments.gpcs", "an instance has at least one GPC and one memory slice"))
     if found := [violation for violation in wrong if violation]:
         raise InvalidArgument(*found)
+
+
+def _wrong_digest(field: str, digest: str) -> Violation | None:
+    return None if is_digest(digest) else Violation(field, f'"{digest[:80]}" is no sha256 digest')
+
+
+def _wrong_sharing(message: pb.SegmentSpec) -> list[Violation | None]:
+    """One Triton process serves the tenants' whole models; each of them has a folder of its own there."""
+    wrong: list[Violation | None] = []
+    if message.model_digest:
+        wrong.append(Violation("segments.model_digest", "must be empty where tenants bring models of their own"))
+    if message.serve == type_pb2.SERVE_KIND_TAIL:
+        wrong.append(Violation("segments.serve", "tenants share a segment with whole models only, not with tails"))
+    if message.processes > 1:
+        wrong.append(Violation("segments.processes", f"tenants share one process, not {message.processes}"))
+    names = Counter(tenant.workload for tenant in message.tenants)
+    wrong += [_twice(name) for name, count in names.items() if count > 1]
+    return wrong + [violation for tenant in message.tenants for violation in _wrong_tenant(tenant)]
+
+
+def _twice(name: str) -> Violation:
+    return Violation("segments.tenants.workload", f'"{name[:80]}" is there twice: name each tenant once')
+
+
+def _wrong_tenant(tenant: pb.Tenant) -> list[Violation | None]:
+    sizes = {"batch": tenant.batch, "priority": tenant.priority}
+    low = [name for name, value in sizes.items() if value < 1]
+    return [
+        name_violation("segments.tenants.workload", tenant.workload),
+        _wrong_digest("segments.tenants.model_digest", tenant.model_digest),
+        *(Violation(f"segments.tenants.{name}", f'it is 0 for "{tenant.workload[:80]}": at least 1') for name in low),
+    ]
 
 
 def observed(value: Observed) -> pb.Observed:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -159,8 +159,9 @@ class FakeProcesses:
         """Whether all run."""
         return bool(record.units) and all(self._alive(unit) for unit in record.units)
 
-    async def mend(self, record: Record, home: Path, model: Path) -> Record:
+    async def mend(self, record: Record, home: Path, models: Mapping[str, Path]) -> Record:
         """Starts what is missing."""
+        assert {one.workload: Path("/model") / one.model_digest for one in record.spec.served} == models
         if len(record.units) != record.spec.processes:
             record = replace(record, units=(Unit(1, 2, 3),) * record.spec.processes)
             self.journal.put(record)
@@ -212,6 +213,7 @@ class FakeModels:
 
     def __init__(self, missing: dict[str, SliceplaneError | None] | None = None) -> None:
         self.missing = missing or {}
+        self.wanted: set[str] = set()
 
     def find(self, digest: str) -> Path | None:
         """A path, None, or an error."""
@@ -222,4 +224,5 @@ class FakeModels:
         return Path("/model") / digest
 
     def prune(self, wanted: Collection[str]) -> None:
-        """Nothing to let go of."""
+        """Nothing to let go of; `wanted` is kept."""
+        self.wanted = set(wanted)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,10 +15,8 @@ import tritonclient.grpc as triton
 
 from controller.allocator.sharing.priorities import priorities
 from controller.allocator.types import Tenant
-from simulator import host
+from tests.integration.sharing.server import free_port, running
 
-REPO = Path(__file__).resolve().parents[3]
-TRITON = REPO / "build" / "simulator" / "bin" / "tritonserver"
 MODELS = ("first", "second")
 REQUESTS = 12  # of each model, at once
 LIMITED = ("--rate-limit=execution_count", "--rate-limit-resource=segment:1")
@@ -120,43 +114,14 @@ def _infer(address: str, model: str) -> float:
 @contextmanager
 def _server(folder: Path, flags: tuple[str, ...], weights: tuple[int, ...] = (1, 1), batch: int = 1) -> Iterator[str]:
     """A ready Triton's address; it is ended afterwards."""
-    if not TRITON.exists():
-        pytest.skip("the CPU build of Triton is not installed: make install")
     for name, weight in zip(MODELS, weights, strict=True):
         (folder / "models" / name / "1").mkdir(parents=True)
         gathering = "dynamic_batching { }" if batch > 1 else ""
         config = CONFIG.format(name=name, priority=weight, batch=batch, gathering=gathering)
         (folder / "models" / name / "config.pbtxt").write_text(config)
         (folder / "models" / name / "1" / "model.py").write_text(MODEL)
-    host.create(folder / "host", gpus=1)
-    port = _free_port()
-    command = [str(TRITON), f"--model-repository={folder / 'models'}", "--disable-auto-complete-config", *flags]
+    port = free_port()
     local = ["--allow-http=false", "--allow-metrics=false", "--grpc-address=127.0.0.1", f"--grpc-port={port}"]
-    environment = {**os.environ, **host.environment(folder / "host"), "OMP_NUM_THREADS": "1"}
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, *local], env=environment, stdout=log, stderr=log, cwd=folder)
-    try:
-        _await_ready(process, f"127.0.0.1:{port}", folder / "log")
-        yield f"127.0.0.1:{port}"
-    finally:
-        process.terminate()
-        process.wait(30)
-        shutil.rmtree(folder / "host", ignore_errors=True)
-
-
-def _await_ready(process: subprocess.Popen[bytes], address: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
-    with triton.InferenceServerClient(address) as client:
-        while time.monotonic() < deadline and process.poll() is None:
-            try:
-                if all(client.is_model_ready(name) for name in MODELS):
-                    return
-            except triton.InferenceServerException:
-                time.sleep(0.1)
-    raise AssertionError(log.read_text()[-2000:])
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    command = ["tritonserver", f"--model-repository={folder / 'models'}", "--disable-auto-complete-config", *flags]
+    with running([*command, *local], port, MODELS, folder) as address:
+        yield address

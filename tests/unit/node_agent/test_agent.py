@@ -14,7 +14,7 @@ from node_agent import wire
 from node_agent.agent import STUCK_AFTER, Agent
 from node_agent.journal import Journal
 from node_agent.metrics import Reports, serve
-from node_agent.model import Desired, SegmentSpec, Serve, State
+from node_agent.model import Desired, SegmentSpec, Serve, State, Tenant
 from node_agent.segment import Segments
 from protos.sliceplane.node.v1 import node_pb2 as pb
 from protos.sliceplane.type.v1 import type_pb2
@@ -97,6 +97,38 @@ async def test_one_trouble_costs_no_other(tmp_path: Path, error: Exception) -> N
     assert found["good"].state is State.READY
     assert found["bad"].state is State.FAILED
     assert found["bad"].message == str(error)
+
+
+async def test_tenants_are_named(tmp_path: Path) -> None:
+    """A shared segment waits for every tenant's model and says whose are missing; a download that fails names whose."""
+    tenants = (Tenant("u", DIGEST, 4, 1), Tenant("v", OTHER, 4, 64))
+    models = FakeModels({OTHER: None})
+    agent = build(Host(), tmp_path, models)
+    agent.accept(Desired(1, 1, (replace(spec("a", digest=""), tenants=tenants),)))
+    await turns(agent, 1)
+    (status,) = agent.observed().segments
+    assert (status.state, status.endpoints) == (State.CREATING, ())
+    assert status.message == "1 of 2 models are being downloaded: those of v"
+    models.missing[OTHER] = NotFound("model version", OTHER)
+    await turns(agent, 1)
+    (status,) = agent.observed().segments
+    assert (status.state, status.message) == (State.FAILED, f'tenant "v": there is no model version "{OTHER}"')
+    models.missing.clear()
+    await turns(agent, 1)
+    assert agent.observed().segments[0].state is State.READY
+
+
+async def test_models_of_tenants_are_kept(tmp_path: Path) -> None:
+    """When a segment goes, models that nobody serves any more are let go of, those of tenants are not."""
+    models = FakeModels()
+    agent = build(Host(), tmp_path, models)
+    shared_by = (Tenant("u", DIGEST, 4, 1), Tenant("v", OTHER, 4, 64))
+    stays = replace(spec("s", digest=""), tenants=shared_by)
+    agent.accept(Desired(1, 1, (stays, spec("a", 1, f"sha256:{'c' * 64}"))))
+    await turns(agent, 1)
+    agent.accept(Desired(1, 2, (stays,)))
+    await turns(agent, 3)
+    assert models.wanted == {DIGEST, OTHER}
 
 
 async def test_trying_again_is_no_success(tmp_path: Path) -> None:
@@ -208,6 +240,47 @@ def test_wire_refuses_what_could_do_harm(field: str, value: object) -> None:
     """Ids, names and digests that would reach out of their folder, and impossible sizes, are refused by name."""
     with pytest.raises(InvalidArgument, match=f"segments.{field}"):
         wire.desired(pb.Desired(segments=[message(**{field: value})]))
+
+
+def tenant(**changes: object) -> pb.Tenant:
+    """A good Tenant but for `changes`."""
+    good = {"workload": "v", "model_digest": DIGEST, "batch": 8, "priority": 1}
+    return pb.Tenant(**{**good, **changes})  # type: ignore[arg-type]
+
+
+def shared(*tenants: pb.Tenant, **changes: object) -> pb.SegmentSpec:
+    """A good SegmentSpec of a segment that `tenants` share, but for `changes`."""
+    return message(**{"model_digest": "", "serve": type_pb2.SERVE_KIND_WHOLE, "tenants": tenants, **changes})
+
+
+def test_wire_reads_who_shares_a_segment() -> None:
+    """Every field of every tenant arrives; they may serve one and the same model."""
+    found = wire.desired(pb.Desired(segments=[shared(tenant(), tenant(workload="u", batch=1, priority=2**32 - 1))]))
+    tenants = (Tenant("v", DIGEST, 8, 1), Tenant("u", DIGEST, 1, 2**32 - 1))
+    assert found.segments == (SegmentSpec("a-1", "GPU-0", 0, 1, 1, "w", "", Serve.WHOLE, 1, 1, 5, tenants),)
+    assert found.segments[0].served == tenants
+
+
+@pytest.mark.parametrize(
+    ("segment", "field"),
+    [
+        (shared(tenant(workload="../x")), "tenants.workload"),
+        (shared(tenant(workload="")), "tenants.workload"),
+        (shared(tenant(), tenant(model_digest=OTHER)), "tenants.workload"),
+        (shared(tenant(model_digest="sha256:../../../etc/passwd")), "tenants.model_digest"),
+        (shared(tenant(model_digest="")), "tenants.model_digest"),
+        (shared(tenant(batch=0)), "tenants.batch"),
+        (shared(tenant(priority=0)), "tenants.priority"),
+        (shared(tenant(), serve=type_pb2.SERVE_KIND_TAIL), "serve"),
+        (shared(tenant(), processes=2), "processes"),
+        (shared(tenant(), model_digest=DIGEST), "model_digest"),
+    ],
+)
+def test_wire_refuses_what_cannot_be_shared(segment: pb.SegmentSpec, field: str) -> None:
+    """Whatever is wrong with a tenant or with sharing that segment is refused by the field's name."""
+    with pytest.raises(InvalidArgument) as refused:
+        wire.desired(pb.Desired(segments=[segment]))
+    assert [violation.field for violation in refused.value.violations] == [f"segments.{field}"]
 
 
 def test_wire_states_are_whole() -> None:

@@ -7,11 +7,11 @@ from google.protobuf import text_format
 from tritonclient.grpc import model_config_pb2
 
 from common.onnx_meta import DATATYPES
-from node_agent.config import config_pbtxt
+from node_agent.config import RESOURCE, config_pbtxt
 
 
-def _parsed(facts: dict[str, object], batch: int = 8) -> model_config_pb2.ModelConfig:
-    text = config_pbtxt("w", facts, batch, 2000)
+def _parsed(facts: dict[str, object], batch: int = 8, priority: int | None = None) -> model_config_pb2.ModelConfig:
+    text = config_pbtxt("w", facts, batch, 2000 if priority is None else 0, priority)
     return text_format.Parse(text, model_config_pb2.ModelConfig())
 
 
@@ -28,6 +28,21 @@ def test_batchable_model() -> None:
     assert [(i.name, list(i.dims)) for i in config.input] == [("x", [3, -1])]
     assert [(o.name, list(o.dims)) for o in config.output] == [("y/1", [2])]
     assert [group.count for group in config.instance_group] == [1]
+    assert not config.instance_group[0].HasField("rate_limiter")
+
+
+@pytest.mark.parametrize("priority", [1, 2**32 - 1])
+def test_tenant_of_a_shared_segment(priority: int) -> None:
+    """Each execution takes the segment's one resource; what waits runs together, up to the planned size, undelayed."""
+    facts = {"inputs": [_tensor("x", [-1, 3])], "outputs": [_tensor("y", [-1, 2])], "batchable": True}
+    config = _parsed(facts, priority=priority)
+    (group,) = config.instance_group
+    assert (group.count, group.rate_limiter.priority) == (1, priority)
+    assert [(r.name, r.count, getattr(r, "global")) for r in group.rate_limiter.resources] == [(RESOURCE, 1, True)]
+    assert config.max_batch_size == 8
+    assert config.HasField("dynamic_batching")
+    assert not config.dynamic_batching.preferred_batch_size
+    assert config.dynamic_batching.max_queue_delay_microseconds == 0
 
 
 def test_fixed_model_keeps_its_shapes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import threading
@@ -20,12 +21,14 @@ from node_agent.glances import Glances
 from node_agent.holders import holders
 from node_agent.journal import Journal
 from node_agent.main import default_node, main, port_range, sole
-from node_agent.model import Desired, Fault, Gpu, Process, Record, SegmentSpec, Serve, Unit
+from node_agent.model import Desired, Fault, Gpu, Process, Record, SegmentSpec, Serve, Tenant, Unit
 from node_agent.notify import notify
 from node_agent.ports_pool import PortPool
 
 GPU = Gpu("GPU-0", 0, "NVIDIA A100-SXM4-80GB", 80 << 30, True, True)
 SPEC = SegmentSpec("a", "GPU-0", 0, 1, 1, "w", f"sha256:{'a' * 64}", Serve.TAIL, 4, 1, 100)
+TENANTS = (Tenant("v", SPEC.model_digest, 8, 1), Tenant("w", f"sha256:{'b' * 64}", 1, 64))
+SHARED = replace(SPEC, id="s", model_digest="", serve=Serve.WHOLE, tenants=TENANTS)
 
 
 def test_pauses_grow_with_each_death_and_never_past_the_last() -> None:
@@ -119,9 +122,24 @@ def test_journal_forgets_nothing(tmp_path: Path) -> None:
     journal.put(record)
     journal.put(Record(replace(SPEC, id="b")))
     journal.drop("b")
-    journal.accept(Desired(2, 3, (SPEC,)))
+    journal.put(Record(SHARED))
+    journal.accept(Desired(2, 3, (SPEC, SHARED)))
     again = Journal(tmp_path)
-    assert again.records == {"a": record}
+    assert again.records == {"a": record, "s": Record(SHARED)}
+    assert again.desired == Desired(2, 3, (SPEC, SHARED))
+
+
+def test_journal_of_an_agent_that_knew_no_tenants(tmp_path: Path) -> None:
+    """What it wrote is read as segments that nobody shares."""
+    journal = Journal(tmp_path)
+    journal.put(Record(SPEC, 1, 0, "MIG-x"))
+    journal.accept(Desired(2, 3, (SPEC,)))
+    written = json.loads(journal.path.read_text())
+    for spec in (written["records"][0]["spec"], *written["desired"]["segments"]):
+        del spec["tenants"]
+    journal.path.write_text(json.dumps(written))
+    again = Journal(tmp_path)
+    assert again.records == {"a": Record(SPEC, 1, 0, "MIG-x")}
     assert again.desired == Desired(2, 3, (SPEC,))
 
 
