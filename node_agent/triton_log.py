@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 LINES = 200  # from the end: about what one start writes
-LONGEST = 300  # characters of a message
+LONGEST = 500  # characters of a message
 # A row of the table that Triton writes once it has tried to load its models.
 _UNLOADED = re.compile(r"\| (?P<model>[^ |]+) +\| [0-9-]+ +\| UNAVAILABLE(: (?P<why>.*?))? *\|")
 # What Triton says last, without the model's name: the table before it knows more.

@@ -29,7 +29,8 @@ def unloadable(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _lives(pid: int) -> bool:
+def lives(pid: int) -> bool:
+    """Whether it runs; one that has ended may wait for its parent to notice."""
     return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
@@ -68,7 +69,7 @@ async def test_lost_gpu(world: World) -> None:
     assert [gpu.healthy for gpu in world.controller.report.gpus] == [False, True]
     world.controller.want(world.spec("b", 0, gpu=1), world.spec("c", 2, gpu=1))
     await world.until(lambda: world.segment("c").state == READY)
-    await world.until(lambda: not _lives(first["a"].endpoints[0].pid))
+    await world.until(lambda: not lives(first["a"].endpoints[0].pid))
     assert world.segment("b").endpoints == first["b"].endpoints
     assert len(world.instances()) == 3
     host.inject(world.folder / "gpu", 0, "gpu-back")
