@@ -68,11 +68,13 @@ class Link:
     """Whether the device answers sooner, as `local_first` has it."""
     probe_at: float = 0.0
     """When a frame is next sent over the link although the device is faster, to see whether that still holds."""
+    try_local: bool = False
+    """Whether a frame is to try the device although the tail is expected to be faster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Where a frame goes first; `reason` if that is local; `trial`: it tries whether the tail is back."""
+    """Where a frame goes first; `reason` if that is local; `trial`: it tries the side that is not in favour."""
 
     where: Where
     reason: Reason | None = None
@@ -91,7 +93,8 @@ def choose(mode: Mode, link: Link, now: float, deadline_at: float) -> Choice:
     if doubt is None and link.local_first and now + reserve(link.local_s) <= deadline_at:
         doubt = Reason.LOCAL_FASTER
     if doubt is None:
-        return Choice(Where.SPLIT)
+        tried = link.try_local and now + reserve(link.local_s) <= deadline_at
+        return Choice(Where.LOCAL, Reason.LOCAL_FASTER, trial=True) if tried else Choice(Where.SPLIT)
     if now >= (link.probe_at if doubt is Reason.LOCAL_FASTER else link.trust.trial_at):
         return Choice(Where.SPLIT, trial=True)
     return Choice(Where.LOCAL, doubt)

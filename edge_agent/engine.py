@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 from common.errors import SliceplaneError
 from edge_agent.attempt import Run, SplitError, attempt
-from edge_agent.choose import Choice, Link, Trust, choose, local_first, probe_after, smoothed
+from edge_agent.choose import Choice, Link, Trust, choose, smoothed
 from edge_agent.compute import NORMAL, URGENT, Compute
 from edge_agent.ground import Ground
 from edge_agent.guard import Guard
 from edge_agent.model import Answer, Frame, Goal, Mode, Reason, Tensors, Where
-from edge_agent.rest import Rest
 from edge_agent.serving import Serving
+from edge_agent.sides import Sides, Times
 
 T = TypeVar("T")
 
@@ -31,11 +31,8 @@ class Engine:
         goal: Goal = Goal.OFFLOAD,
     ) -> None:
         self._mode = mode
-        self._goal = goal
-        self._local_first = False
-        self._rest = Rest()
+        self._sides = Sides(goal)
         self._under_way = self._begun = 0
-        self._probe_at = 0.0
         self._compute = compute
         self._now = now
         self._guard = Guard(now)
@@ -47,15 +44,17 @@ class Engine:
         serving.enter()
         self._under_way += 1
         self._begun += 1
-        alone, begun, expected = self._under_way == 1, self._begun, (serving.alone_s, serving.ground.local_s)
+        alone, begun, expected = self._under_way == 1, self._begun, _alone(serving)
         try:
             choice = choose(self._mode, self._link(serving), self._now(), frame.deadline_at)
             if choice.where is Where.LOCAL:
+                if choice.trial:
+                    self._sides.tries_local(self._now())
                 answer = await self._locally(run, choice.reason)
             else:
                 answer = await self._by_split(run, choice)
             if alone and begun == self._begun:
-                self._learn_rest(answer, *expected, settled=serving.pace.settled)
+                self._learn_side(answer, expected, settled=serving.pace.settled)
             return answer
         finally:
             self._under_way -= 1
@@ -69,28 +68,23 @@ class Engine:
 
     def _link(self, serving: Serving) -> Link:
         barred = serving.session.barred if serving.session else Reason.NO_ASSIGNMENT
-        # Frames that wait for the link do not speak for the device: it would take longer for each of them.
-        faster = local_first(self._local_first, *self._times(serving))
-        self._local_first = self._goal is Goal.LATENCY and faster
+        sides, alone = self._sides, _alone(serving)
         return Link(
-            barred, serving.trust, serving.expected_s, serving.ground.local_s, self._local_first, self._probe_at
+            barred,
+            serving.trust,
+            serving.expected_s,
+            serving.ground.local_s,
+            sides.local_first(alone),
+            sides.probe_at,
+            sides.try_local(alone, self._now()),
         )
 
-    def _probe_after(self, serving: Serving) -> float:
-        return probe_after(*self._times(serving), settled=serving.pace.settled)
-
-    def _times(self, serving: Serving) -> tuple[float | None, float | None]:
-        """What a frame that is alone takes by the split and on the device, seconds; None: not known yet."""
-        split_s, local_s = serving.alone_s, serving.ground.local_s
-        rest = self._rest.usual
-        return None if split_s is None else split_s + rest[0], None if local_s is None else local_s + rest[1]
-
-    def _learn_rest(self, answer: Answer, split_s: float | None, local_s: float | None, *, settled: bool) -> None:
+    def _learn_side(self, answer: Answer, expected: Times, *, settled: bool) -> None:
         took_s = answer.timing.total_ms / 1000
-        if answer.where is Where.SPLIT and split_s is not None and settled:
-            self._rest.split(took_s - split_s)
-        elif answer.where is Where.LOCAL and local_s is not None and not answer.timing.head_ms:
-            self._rest.local(took_s - local_s)
+        if answer.where is Where.SPLIT and settled:
+            self._sides.split_took(took_s, expected)
+        elif answer.where is Where.LOCAL and not answer.timing.head_ms:
+            self._sides.local_took(took_s, expected)
 
     def _set_trust(self, serving: Serving, trust: Trust) -> None:
         serving.trust = trust
@@ -100,7 +94,7 @@ class Engine:
         run.trial = choice.trial
         if choice.trial:
             self._set_trust(run.serving, run.serving.trust.trying(self._now()))
-            self._probe_at = self._now() + self._probe_after(run.serving)
+            self._sides.probes(_alone(run.serving), self._now(), settled=run.serving.pace.settled)
         task = self._keep(asyncio.create_task(attempt(run)))
         task.add_done_callback(lambda done: self._learn(run, done))
         try:
@@ -186,6 +180,10 @@ class Engine:
 
 _MISSES = {Reason.DEADLINE, Reason.TAIL_UNREACHABLE, Reason.SPLIT_FAILED}
 """What speaks against the tail; a broken stream is known to the session anyway."""
+
+
+def _alone(serving: Serving) -> Times:
+    return serving.alone_s, serving.ground.local_s
 
 
 def _succeeded(task: asyncio.Task[Tensors]) -> bool:

@@ -17,14 +17,19 @@ class Ground:
     traffic: Traffic = field(default_factory=Traffic)
     local_s: float | None = None
     calibrating: bool = False
-    _worked: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=WORKED))
+    _worked: deque[tuple[float, float]] = field(default_factory=deque)
+    _took_s: float = 0.0
+    _work_s: float = 0.0
 
     def worked(self, took_s: float, work_s: float) -> None:
         """Something took so long, of which the processor worked on it so long."""
+        if len(self._worked) == WORKED:
+            gone = self._worked.popleft()
+            self._took_s, self._work_s = self._took_s - gone[0], self._work_s - gone[1]
         self._worked.append((took_s, work_s))
+        self._took_s, self._work_s = self._took_s + took_s, self._work_s + work_s
 
     @property
     def slowness(self) -> float:
         """Seconds that a second of work takes: more than 1 on a device that others use, or that is held to a quota."""
-        took, worked = (sum(each) for each in zip((0.0, 0.0), *self._worked, strict=True))
-        return max(1.0, took / worked) if worked else 1.0
+        return max(1.0, self._took_s / self._work_s) if self._work_s > 0 else 1.0

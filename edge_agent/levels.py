@@ -24,11 +24,15 @@ CHANCE = 2.0  # times what single transfers are usually off: two levels that dif
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a level costs lately: payload bytes, and seconds to encode and to decode one frame."""
+    """What a level costs lately: payload bytes, seconds of the device's work to encode and to decode one frame."""
 
     size: float
     encode_s: float
     decode_s: float = 0.0
+
+    def takes_s(self, line: tuple[float, float], slowness: float) -> float:
+        """Coding and the link, seconds; `line`: the link's for any bytes and for each; `slowness`: of the device."""
+        return line[0] + self.size * line[1] + self.encode_s * slowness + self.decode_s
 
     def seen(self, size: int, encode_s: float, decode_s: float | None = None) -> Cost:
         """After one more frame; `decode_s` None: not seen this time."""
@@ -59,31 +63,30 @@ class Held:
 
 def pick(
     held: Held, ladder: Ladder, costs: Mapping[str, Cost], link: Traffic, now: float, *, left_s: float, other_s: float,
-    waiting: int = 0,
+    waiting: int = 0, slowness: float = 1.0,
 ) -> Held:  # fmt: skip
     """The level for a frame at `now` that is to be answered within `left_s`.
 
     `other_s`: what the frame takes besides coding and the link (head, tail), seconds; `waiting`: bytes that are queued
-    for the link. Levels without a cost are not considered; the held one stays while nothing is known of the link.
+    for the link; `slowness`: seconds that a second of the device's work takes. Levels without a cost are not
+    considered; the held one stays while nothing is known of the link.
     """
     known = [name for name in ladder.names[: ladder.least] if name in costs]
-    if link.goodput is None or held.name not in known:
+    line = link.line(waiting)
+    if line is None or held.name not in known:
         return held if held.name in ladder.names[: ladder.least] or not known else Held(known[0], now)
     rich = [name for name in ladder.names[: ladder.enough] if name in costs] or known
-    takes = {name: _takes_s(costs[name], link, waiting) + other_s for name in known}
+    takes = {name: costs[name].takes_s(line, slowness) + other_s for name in known}
     room_s = left_s if held.name in rich else ROOM * left_s
     if min(takes[name] for name in rich) > room_s:
-        return _poorer(held, known, costs, link, now, left_s=left_s - other_s, waiting=waiting)
+        careful = link.line(waiting, careful=True) or line
+        low = {name: costs[name].takes_s(careful, slowness) for name in known}
+        return _poorer(held, known, low, now, left_s=left_s - other_s)
     best = _best(rich, takes)
     if held.name not in rich or takes[held.name] > left_s:
         return _to(held, best, now)
     chance_s = CHANCE * abs(costs[held.name].size - costs[best].size) * link.wavers
     return _challenged(held, best, takes, now, chance_s)
-
-
-def _takes_s(cost: Cost, link: Traffic, waiting: int, *, careful: bool = False) -> float:
-    carried = link.takes_s(round(cost.size), waiting, careful=careful)
-    return cost.encode_s + cost.decode_s + (carried or 0.0)
 
 
 def _best(names: Sequence[str], takes: Mapping[str, float]) -> str:
@@ -102,12 +105,8 @@ def _challenged(held: Held, best: str, takes: Mapping[str, float], now: float, c
     return replace(held, rivalled=since)
 
 
-def _poorer(
-    held: Held, known: Sequence[str], costs: Mapping[str, Cost], link: Traffic, now: float, *, left_s: float,
-    waiting: int,
-) -> Held:  # fmt: skip
+def _poorer(held: Held, known: Sequence[str], careful: Mapping[str, float], now: float, *, left_s: float) -> Held:
     """The richest level that meets the deadline, else the fastest; a lower one in use is kept for a while."""
-    careful = {name: _takes_s(costs[name], link, waiting, careful=True) for name in known}
     fits = [name for name in known if careful[name] <= left_s]
     chosen = fits[0] if fits else min(known, key=lambda name: careful[name])
     if not fits and careful[held.name] <= careful[chosen] * (1 + GAIN):

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from itertools import islice
 
 from edge_agent.ground import Ground
 from edge_agent.levels import Cost, Held, Ladder, pick
 from edge_agent.rest import usual
 from edge_agent.traffic import Traffic, Transfer
 
-SURVEY_S = 0.5  # between levels that are looked at again beside the one in use
+SURVEY_S = 0.5  # between levels that are looked at again beside the one in use, at least
+SURVEYS = 0.02  # of the device's time: what such looks may take
 STALE_S = 30.0  # after which what a level costs is looked at again
 USUAL = 12  # frames, whose middle half says what head and tail take
 SETTLED = 4  # answers, after which what is expected may be relied on
@@ -30,7 +32,7 @@ class Pace:
         self._work: dict[str, Cost] = {}
         self._unseen = set(ladder.names[: ladder.least])
         self._asked_at: dict[str, float] = {}
-        self._surveyed_at = 0.0
+        self._survey_at = 0.0
         self._decoded: set[str] = set()
         self._heads: deque[float] = deque(maxlen=USUAL)
         self._tails: deque[float] = deque(maxlen=USUAL)
@@ -56,19 +58,22 @@ class Pace:
         self._held = pick(
             self._held,
             self._ladder,
-            self._costs(),
+            self._work,
             self._traffic.overdue(*oldest, now, self.tail_s) if oldest else self._traffic,
             now,
             left_s=deadline_at - now,
             other_s=self.tail_s,
             waiting=waiting,
+            slowness=self.ground.slowness,
         )
         return self._held.name
 
     def split_s(self, waiting: int) -> float | None:
         """What a frame that comes now is expected to take to its answer; None: not known yet."""
-        cost = self._costs().get(self._held.name)
-        return self._by(cost, waiting, self.tail_s) if cost and self._tails else None
+        cost, line = self._work.get(self._held.name), self._traffic.line(waiting)
+        if not cost or not line or not self._tails:
+            return None
+        return self.head_s + cost.takes_s(line, self.ground.slowness) + self.tail_s
 
     def best_s(self, tail_s: float) -> float | None:
         """What a frame would take at the best level that keeps enough; None: not known yet, or no head ran.
@@ -97,19 +102,39 @@ class Pace:
     def smallest_s(self) -> float:
         """What the link takes for that level, seconds; infinite: not known yet."""
         work = self._work.get(self.smallest)
-        carried = self._traffic.takes_s(round(work.size)) if work else None
+        carried = self._traffic.takes_s(work.size) if work else None
         return float("inf") if carried is None else carried
 
     def unknown(self, now: float) -> tuple[str, ...]:
-        """The levels whose cost is to be looked at now: all that never were, else the one that was longest ago."""
+        """The levels whose cost is to be looked at now: all that never were, else one that was long ago.
+
+        None that takes longer to encode than a frame takes altogether: that would hold up frames for nothing.
+        """
         usable = self._ladder.names[: self._ladder.least]
-        never = tuple(name for name in usable if name not in self._asked_at)
-        stale = [name for name in usable if self._asked_at.get(name, now) <= now - STALE_S]
-        due = never or (tuple(stale[:1]) if now - self._surveyed_at >= SURVEY_S else ())
+        due = tuple(name for name in usable if name not in self._asked_at)
+        if not due and now >= self._survey_at:
+            stale = (name for name in usable if self._asked_at[name] <= now - STALE_S)
+            due = tuple(islice((name for name in stale if not self._hopeless(name)), 1))
         if due:
-            self._surveyed_at = now
+            self._survey_at = now + max(SURVEY_S, sum(map(self._encode_s, due)) / SURVEYS)
             self._asked_at.update(dict.fromkeys(due, now))
         return due
+
+    def knows(self, level: str) -> bool:
+        """Whether a frame was encoded at the level."""
+        return level in self._work
+
+    @property
+    def head_s(self) -> float:
+        """What the head takes, seconds; 0: it did not run yet."""
+        return usual(self._heads) * self.ground.slowness
+
+    def _encode_s(self, level: str) -> float:
+        return self._work[level].encode_s * self.ground.slowness if level in self._work else 0.0
+
+    def _hopeless(self, level: str) -> bool:
+        expected_s = self.split_s(0)
+        return expected_s is not None and self._encode_s(level) > expected_s
 
     def headed(self, took_s: float, work_s: float) -> None:
         """The head ran."""
@@ -172,17 +197,9 @@ class Pace:
 
     def _rich_s(self, tail_s: float) -> dict[str, float]:
         """What a frame takes at each level that keeps enough, as far as known."""
-        costs, tail_s = self._costs(), self.tail_s or tail_s
-        rich = [name for name in self._ladder.names[: self._ladder.enough] if name in costs]
-        takes = {name: self._by(costs[name], 0, tail_s) for name in rich}
-        return {name: seconds for name, seconds in takes.items() if seconds is not None}
-
-    def _costs(self) -> dict[str, Cost]:
-        slowness = self.ground.slowness
-        return {name: replace(work, encode_s=work.encode_s * slowness) for name, work in self._work.items()}
-
-    def _by(self, cost: Cost, waiting: int, tail_s: float) -> float | None:
-        carried = self._traffic.takes_s(round(cost.size), waiting)
-        if carried is None:
-            return None
-        return usual(self._heads) * self.ground.slowness + cost.encode_s + cost.decode_s + carried + tail_s
+        line = self._traffic.line()
+        if line is None:
+            return {}
+        other_s, slowness = self.head_s + (self.tail_s or tail_s), self.ground.slowness
+        rich = self._ladder.names[: self._ladder.enough]
+        return {name: other_s + self._work[name].takes_s(line, slowness) for name in rich if name in self._work}

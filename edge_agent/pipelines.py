@@ -14,7 +14,9 @@ from edge_agent.model import Tensors
 from edge_agent.scout import Scout
 from edge_agent.serving import Serving
 
-STALE_S = 30.0  # after which a cut that is not used is looked at again
+STALE_S = 30.0  # after which a cut that is not used is looked at again, at the earliest:
+LOOKS = 0.02  # of the device's time, that such looks may take
+CHOICE_S = 0.1  # between two choices of the cut at least: a choice takes work
 AGAIN_S = 10.0  # after which one that did not answer is tried again
 LONGEST_S = 0.25  # that bytes of a frame which is only for looking may take from the link
 
@@ -32,8 +34,9 @@ class Pipelines:
         self._scout, self._now = scout, now
         self._others: list[Serving] = []
         self._chosen = Chosen("", 0.0)
-        self._looked_at: dict[str, float] = {}
+        self._look_at: dict[str, float] = {}
         self._barred_until: dict[str, float] = {}
+        self._choose_at = 0.0
         self._job: asyncio.Task[None] | None = None
 
     def run(self, serving: Serving) -> list[Serving]:
@@ -42,7 +45,8 @@ class Pipelines:
         self.stop()
         self.current, self._others = serving, []
         self._chosen = Chosen(serving.digest, self._now())
-        self._looked_at, self._barred_until = {}, {}
+        self._look_at, self._barred_until = {}, {}
+        self._choose_at = 0.0
         return before
 
     def add(self, other: Serving) -> None:
@@ -68,13 +72,16 @@ class Pipelines:
         if not self._others or not self.current or (self._job and not self._job.done()):
             return
         now = self._now()
+        if now < self._choose_at:
+            return
+        self._choose_at = now + CHOICE_S
         chosen = choose_cut(self._chosen, self._takes(now), now)
         if chosen.cut != self._chosen.cut:
             self._job = asyncio.create_task(self._change(self._named(chosen.cut), inputs))
             return
         self._chosen = chosen
-        usable = (other for other in self._others if self._usable(other, now))
-        due = [other for other in usable if self._looked_at.get(other.digest, -STALE_S) <= now - STALE_S]
+        usable = (other for other in self._others if self._usable(other, now) and not self._hopeless(other))
+        due = [other for other in usable if self._look_at.get(other.digest, now) <= now]
         if due and self.current.pace.settled:
             self._job = asyncio.create_task(self._look(due[0], inputs))
 
@@ -95,14 +102,24 @@ class Pipelines:
         open_ = other.session is not None and not other.session.fault
         return open_ and now >= self._barred_until.get(other.digest, 0.0)
 
+    def _hopeless(self, other: Serving) -> bool:
+        """Whether its head alone takes longer than a frame does now: to look again would hold frames up for nothing."""
+        current = self.current
+        assert current
+        expected_s = None if current.barred else current.pace.best_s(current.pace.tail_s)
+        return expected_s is not None and other.pace.head_s > expected_s
+
     async def _look(self, other: Serving, inputs: Tensors) -> None:
         """What the head and each level take; and the tail, unless the link is too thin for that."""
-        self._looked_at[other.digest] = self._now()
+        self._look_at[other.digest] = self._now() + STALE_S
         await self._scout.look(other, inputs)
         other.pace.forget_tail()
+        heads = 1
         while not other.pace.settled and other.pace.smallest_s <= LONGEST_S:
+            heads += 1
             if not await self._warm(other, inputs):
-                return
+                break
+        self._look_at[other.digest] = self._now() + max(STALE_S, heads * other.pace.head_s / LOOKS)
 
     async def _change(self, other: Serving, inputs: Tensors) -> None:
         """Takes the cut once a frame that nobody waits for went all its way, if it is still better then."""
@@ -116,7 +133,7 @@ class Pipelines:
             self._chosen = Chosen(old.digest, self._chosen.since)
             return
         self._others = [*(held for held in self._others if held is not other), old]
-        self._looked_at[old.digest] = now
+        self._look_at[old.digest] = now + STALE_S
         if old.barred:
             self._barred_until[old.digest] = now + AGAIN_S
         self.current, self._chosen = other, Chosen(other.digest, now)

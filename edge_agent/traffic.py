@@ -119,12 +119,18 @@ class Traffic:
             return self
         return replace(self, goodput=size / waited_s)
 
-    def takes_s(self, size: int, waiting: int = 0, *, careful: bool = False) -> float | None:
-        """Seconds until `size` bytes behind `waiting` others have passed and an answer is back, less the tail's time.
+    def line(self, waiting: int = 0, *, careful: bool = False) -> tuple[float, float] | None:
+        """What bytes behind `waiting` others take: seconds for any, and for each byte, less the tail's time.
 
         `careful`: by the low goodput. None as long as no goodput is known.
         """
         if self.goodput is None:
             return None
         slow = self.low if careful else None
-        return self.rtt_s + (size + waiting) / min(self.goodput, slow or self.goodput)
+        byte_s = 1 / min(self.goodput, slow or self.goodput)
+        return self.rtt_s + waiting * byte_s, byte_s
+
+    def takes_s(self, size: float, waiting: int = 0, *, careful: bool = False) -> float | None:
+        """Seconds until `size` bytes behind `waiting` others have passed and an answer is back; see `line`."""
+        line = self.line(waiting, careful=careful)
+        return None if line is None else line[0] + size * line[1]

