@@ -15,6 +15,8 @@ from common.errors import InvalidArgument, Violation
 from edge_agent.levels import Ladder
 from edge_agent.model import Tensors
 
+LEAST_USE = 0.5  # of the default's rate: a level that gives less answers nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Encoded:
@@ -70,7 +72,7 @@ def ladder_of(bundle: Bundle, encoders: Mapping[str, Encoder], level: str, least
 
     A `level` that is named is held to; "" is the bundle's default, and all that keep as much as it may take its place.
     `least`: the level down to which less may be kept where a deadline would else be missed; "": none below the default.
-    Raises InvalidArgument.
+    Never one that the bundle's rates give less than half of what they give the default. Raises InvalidArgument.
     """
     for field, name in (("level", level), ("min_level", least)):
         if name and name not in encoders:
@@ -79,7 +81,19 @@ def ladder_of(bundle: Bundle, encoders: Mapping[str, Encoder], level: str, least
     if level:
         return level, Ladder((level,), 1, 1)
     default = bundle.manifest.default_level
-    kept = [encoder.quality.kept for encoder in encoders.values()]
+    names = _useful(bundle, encoders, default)
+    kept = [encoders[name].quality.kept for name in names]
     enough = sum(one >= encoders[default].quality.kept for one in kept)
     down_to = sum(one >= encoders[least].quality.kept for one in kept) if least else 0
-    return default, Ladder(tuple(encoders), enough, max(enough, down_to))
+    return default, Ladder(names, enough, max(enough, down_to))
+
+
+def _useful(bundle: Bundle, encoders: Mapping[str, Encoder], default: str) -> tuple[str, ...]:
+    rates = {rate.level: rate for rate in bundle.manifest.rates}
+    usual = rates.get(default)
+    useless = {
+        name
+        for name, rate in rates.items()
+        if usual and rate.metric == usual.metric and rate.accuracy < LEAST_USE * usual.accuracy
+    }
+    return tuple(name for name in encoders if name not in useless)

@@ -98,8 +98,7 @@ class Engine:
         task = self._keep(asyncio.create_task(attempt(run)))
         task.add_done_callback(lambda done: self._learn(run, done))
         try:
-            local_s = None if self._mode is Mode.SPLIT else run.serving.ground.local_s
-            await self._guard.wait(task, run.frame, local_s)
+            await self._guard.wait(task, run.frame, self._fallback_s(run.serving))
             if _succeeded(task):
                 self._calibrate(run)
                 return self._done(run, Where.SPLIT, task.result())
@@ -110,6 +109,11 @@ class Engine:
         except asyncio.CancelledError:
             task.cancel()
             raise
+
+    def _fallback_s(self, serving: Serving) -> float | None:
+        """What a local run takes at worst, with the head of another frame before it that has begun; None: not known."""
+        local_s = None if self._mode is Mode.SPLIT else serving.ground.local_s
+        return local_s if local_s is None or self._under_way == 1 else local_s + serving.pace.head_s
 
     async def _instead(self, run: Run, task: asyncio.Task[Tensors]) -> Answer:
         """Falls back to the device; a tail's answer that overtakes the local run still counts."""

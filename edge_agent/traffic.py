@@ -23,7 +23,7 @@ TURN = 3.0  # times slower or faster than believed, twice: the link has turned
 LOW = 0.2  # the share of transfers that were slower than the low goodput
 PINGS = 12  # round trips, of which the least counts
 LEAST_S = 0.0005  # what a transfer takes at least: below, clocks and schedulers are measured
-SMALL = 512  # bytes, below which a transfer says nothing of the link's rate
+SMALL = 512  # bytes, below which a transfer says of the link's rate only that it is no lower
 USUAL = 12  # steps from one transfer's pace to the next, of which the middle one is the usual
 OVERDUE, OVERDUE_S = 2.0, 0.05  # times what a frame should take, and seconds: then its absence says something
 
@@ -84,7 +84,7 @@ class Traffic:
         began = max(one.sent_at + self.rtt_s, self.last_passed_at)
         later = replace(self, last_passed_at=max(self.last_passed_at, one.passed_at))
         if one.size < SMALL:
-            return later
+            return later._at_least(one.size / max(LEAST_S, one.passed_at - max(one.sent_at, self.last_passed_at)))
         rate = one.size / max(LEAST_S, one.passed_at - began)
         seen = [(at, r) for at, r in zip(self.times, self.rates, strict=True) if at >= one.answered_at - OLD_S]
         seen = [*seen, (one.answered_at, rate)][-KEPT:]
@@ -93,6 +93,12 @@ class Traffic:
         lately = sum(at >= one.answered_at - LATELY_S for at, _ in seen)
         rates, times = tuple(r for _, r in seen), tuple(at for at, _ in seen)
         return replace(later, goodput=median(rates[-max(lately, FEWEST) :]), rates=rates, times=times)
+
+    def _at_least(self, rate: float) -> Traffic:
+        """After a small transfer at `rate`: what a link carries is no less, however little was believed of it."""
+        if self.goodput is None or rate <= self.goodput * TURN:
+            return self
+        return replace(self, goodput=rate, rates=(rate,), times=self.times[-1:] or (self.last_passed_at,))
 
     def _turned(self, last: list[float]) -> bool:
         known = self.goodput or last[-1]

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
+from bench.edge.changing import Conditions, Step
 from bench.edge.models import JPEG, bundles, frames, same_answers
-from bench.edge.report import Conditions, Measured, Step, plot, text
+from bench.edge.report import Measured, plot, text
 from bench.edge.world import World
 from bench.plane import REPO, Plane
 

@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-Line = dict[str, Any]
+from bench.edge.changing import Conditions, Line, Step, how, table
+
 OURS = "ours"
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What a run was made with. `share`: of one core, the device's; `rate`: frames a second over the changing link."""
-
-    share: float
-    rounds: int
-    learn_s: float
-    rtt_ms: float
-    step_s: float
-    rate: float
 
 
 @dataclass
@@ -105,64 +92,12 @@ class Measured:
         )
 
 
-@dataclass
-class Step:
-    """The changing link. `sent`: seconds since its start, by frame; `lines`: their results; `cuts`: names by digest."""
-
-    speeds: tuple[float, ...]
-    step_s: float
-    cuts: dict[str, str] = field(default_factory=dict)
-    index: int = 0
-    sent: dict[str, float] = field(default_factory=dict)
-    lines: list[Line] = field(default_factory=list)
-
-    @property
-    def lost(self) -> int:
-        """Frames without result."""
-        return len(self.sent.keys() - {line["frame"] for line in self.lines})
-
-    @property
-    def twice(self) -> int:
-        """Results too many."""
-        return len(self.lines) - len({line["frame"] for line in self.lines})
-
-    def of(self, index: int) -> list[Line]:
-        """Results of the frames that were sent in a step, in order."""
-        return [
-            line
-            for line in self.lines
-            if min(len(self.speeds) - 1, int(self.sent[line["frame"]] / self.step_s)) == index
-        ]
-
-    def changed_s(self, index: int, of: Callable[[Line], str]) -> list[float]:
-        """Seconds from a step's begin to each frame that was answered by another `of` than the one before it."""
-        lines = self.of(index)
-        before = self.of(index - 1)[-1:] if index else []
-        changed = [b for a, b in itertools.pairwise([*before, *lines]) if of(a) != of(b)]
-        return [self.sent[line["frame"]] - index * self.step_s for line in changed]
-
-    def cut(self, line: Line) -> str:
-        """The cut, or that it was answered locally."""
-        return self.cuts[line["bundle"]] if line["level"] else str(line["answered_by"])
-
-    @property
-    def verdict(self) -> str:
-        """One line."""
-        return f"changing link: {len(self.sent)} frames, {self.lost} lost, {self.twice} answered twice"
-
-
 def _percentile(lines: list[Line], q: float) -> float:
     return float(np.percentile([line["timing_ms"]["total"] for line in lines], q)) if lines else 0.0
 
 
 def _spread(values: list[float]) -> str:
     return f"{min(values):.1f}-{max(values):.1f}" if values else "-"
-
-
-def how(line: Line, cuts: Mapping[str, str] | None = None) -> str:
-    """The level, behind the cut's name if `cuts` has it by its digest, or that it was answered locally."""
-    cut = (cuts or {}).get(line["bundle"], "")
-    return f"{cut} {line['level']}".strip() if line["level"] else str(line["answered_by"])
 
 
 def text(measured: list[Measured], run: Step, same: Mapping[tuple[str, str], float], told: Conditions) -> str:
@@ -172,9 +107,9 @@ def text(measured: list[Measured], run: Step, same: Mapping[tuple[str, str], flo
         "`make bench-edge` wrote this. EfficientNet-Lite0 (ImageNet weights, 224 px, uint8 input) on photographs; cut "
         "at 40×28×28. Device: the edge agent, one thread, held to "
         f"{told.share:g} of one core by a CPU quota (cgroup v1, 20 ms periods). Edge: `sliceplane-tail` and a CPU "
-        "Triton on the rest of the same machine. Link: network namespace, veth pair, `tc tbf` in both directions; no delay is "
-        f"added: the round trip of a TCP handshake is {told.rtt_ms:.2f} ms. p50 and p95: frames one at a time; "
-        f"frames/s: four under way. All ways take turns, {told.rounds} rounds at each speed, a fresh agent each time: "
+        "Triton on the rest of the same machine. Link: network namespace, veth pair, `tc tbf` in both directions; "
+        f"no delay is added: the round trip of a TCP handshake is {told.rtt_ms:.2f} ms. p50 and p95: frames one at a "
+        f"time; frames/s: four under way. All ways take turns, {told.rounds} rounds at each speed, a fresh agent each time: "
         "`rounds` gives the lowest and the highest of the rounds' medians, which is what chance does here. A run ends "
         "after 25 s at the latest: `frames` says how many were measured, after three that warm up, or "
         f"{told.learn_s:g} s where the agent is to learn what to choose. *ours* chooses level and local or "
@@ -184,11 +119,11 @@ def text(measured: list[Measured], run: Step, same: Mapping[tuple[str, str], flo
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     lines += [
-        f"| {m.speed:g} | {m.way} | {m.p50:.1f} | {_spread(m.medians)} | {m.p95:.1f} | {m.fps:.2f} | {m.size / 1000:.1f} "
-        f"| {m.frames} | {m.local} | {m.failed} | {m.levels} |"
+        f"| {m.speed:g} | {m.way} | {m.p50:.1f} | {_spread(m.medians)} | {m.p95:.1f} | {m.fps:.2f} "
+        f"| {m.size / 1000:.1f} | {m.frames} | {m.local} | {m.failed} | {m.levels} |"
         for m in measured
     ]
-    lines += ["", *_ratios(measured), "", *_same(same), "", *_steps(run, told), "", "![plot](edge.png)", ""]
+    lines += ["", *_ratios(measured), "", *_same(same), "", *table(run, told), "", "![plot](edge.png)", ""]
     return "\n".join(lines)
 
 
@@ -230,32 +165,6 @@ def _same(same: Mapping[tuple[str, str], float]) -> list[str]:
     return lines
 
 
-def _steps(run: Step, told: Conditions) -> list[str]:
-    lines = [
-        f"**A link that changes**, {told.step_s:g} s a step, {told.rate:g} frames/s, deadline 1.5 s, goal offload, "
-        f"levels down to rans-2, two cuts (small, late): {len(run.sent)} frames, **{run.lost} lost, {run.twice} answered "
-        "twice**. A change is one to another level, to another cut, or to the device and back; in brackets: seconds "
-        "after the link changed.", "",
-        "| Mbit/s | frames | answered by | late | changes of the level | of the cut | p50 ms | p95 ms |",
-        "|---|---|---|---|---|---|---|---|",
-    ]  # fmt: skip
-    for index, speed in enumerate(run.speeds):
-        found = run.of(index)
-        took = [line["timing_ms"]["total"] for line in found] or [0.0]
-        by = ", ".join(f"{name} × {count}" for name, count in Counter(how(line, run.cuts) for line in found).items())
-        p50, p95 = np.percentile(took, (50, 95))
-        late = sum(line["late"] for line in found)
-        lines.append(
-            f"| {speed:g} | {len(found)} | {by} | {late} | {_times(run.changed_s(index, how))} "
-            f"| {_times(run.changed_s(index, run.cut))} | {p50:.0f} | {p95:.0f} |"
-        )
-    return lines
-
-
-def _times(seconds: list[float]) -> str:
-    return f"{len(seconds)} ({', '.join(f'{at:.1f}' for at in seconds)})" if seconds else "0"
-
-
 def plot(measured: list[Measured], run: Step, path: Path) -> None:
     """Latency against speed; and the level and the cut of each frame against time."""
     import matplotlib
@@ -270,7 +179,8 @@ def plot(measured: list[Measured], run: Step, path: Path) -> None:
         of = [m for m in measured if m.way == way]
         above.plot([m.speed for m in of], [m.p50 for m in of], "o-" if way.startswith(OURS) else "s--", label=way)
     above.set(xscale="log", yscale="log", xlabel="link, Mbit/s", ylabel="median frame latency, ms")
-    above.legend(fontsize=8)
+    if measured:
+        above.legend(fontsize=8)
     for axes, said, title in ((levels, how, "level of each frame"), (cuts, run.cut, "cut of each frame")):
         names = sorted({said(line) for line in run.lines})
         axes.plot(

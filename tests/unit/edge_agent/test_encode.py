@@ -1,9 +1,15 @@
 """Encoders of a bundle, and the ladder of levels that its default and `--min-level` make."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import cast
+
 import numpy as np
 import pytest
 
 from common import codec
+from common.bundle import Bundle
+from common.bundle_manifest import Rate
 from common.codec import ALL_LEVELS, LEVELS, Limits
 from common.errors import InvalidArgument
 from edge_agent.encode import encoders_of, ladder_of
@@ -41,6 +47,21 @@ def test_min_level_lets_in_more_for_a_deadline() -> None:
     assert "jpeg-95" not in enough
     assert {"jpeg-95", "jpeg-85", "jpeg-75", "webp-75"} <= set(used)
     assert not {"jpeg-50", "webp-50"} & set(used)
+
+
+def test_a_level_that_was_measured_to_be_useless_is_never_taken() -> None:
+    """However much the operator would let go for a deadline; one that gives less but something is."""
+    bundle = cut().bundle
+    default = bundle.manifest.default_level
+    rates = [
+        Rate(default, 100, 0.9, "agreement"),
+        Rate("rans-3", 50, 0.5, "agreement"),
+        Rate("rans-2", 9, 0.4, "agreement"),
+    ]
+    held = SimpleNamespace(manifest=replace(bundle.manifest, rates=tuple(rates)))
+    _, ladder = ladder_of(cast(Bundle, held), encoders_of(bundle), "", "rans-2")
+    assert "rans-2" not in ladder.names
+    assert {"rans-3", "zstd-2", default} <= set(ladder.names[: ladder.least])
 
 
 @pytest.mark.parametrize("name", list(ALL_LEVELS))

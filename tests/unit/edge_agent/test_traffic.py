@@ -63,6 +63,16 @@ def test_small_frames_and_an_unknown_link_say_nothing() -> None:
     assert Traffic().passed(Transfer(100, 0.0, 1.0, 0.0)).goodput is None
 
 
+@given(st.floats(1e5, 1e7), st.integers(30, 500), st.floats(0, 0.3))
+def test_small_frames_end_the_doubt_that_an_outage_left(rate: float, size: int, rtt_s: float) -> None:
+    """A link that is back is not taken to be dead because all that crosses it is small; nor for more than it is."""
+    traffic = Traffic().pinged(rtt_s).passed(Transfer(30_000, 0.0, 30_000 / rate + rtt_s, 0.0)).stalled(300, 60.0)
+    assert traffic.goodput == pytest.approx(5, rel=0.01)
+    back = traffic.passed(Transfer(size, 70.0, 70.0 + size / rate + rtt_s, 0.0))
+    assert back.goodput == pytest.approx(size / max(0.0005, size / rate + rtt_s), rel=1e-6)
+    assert (back.goodput or 0) <= rate * 1.001
+
+
 def test_a_change_is_followed_within_a_few_frames() -> None:
     """From 20 to 1 Mbit/s: eight frames later the expectation is within a quarter of the truth."""
     traffic, clock = _over(2.5e6, 0.0, [30_000] * 10, 0.1), 10.0
