@@ -109,9 +109,9 @@ def text(measured: list[Measured], run: Step, same: Mapping[tuple[str, str], flo
         f"{told.share:g} of one core by a CPU quota (cgroup v1, 20 ms periods). Edge: `sliceplane-tail` and a CPU "
         "Triton on the rest of the same machine. Link: network namespace, veth pair, `tc tbf` in both directions; "
         f"no delay is added: the round trip of a TCP handshake is {told.rtt_ms:.2f} ms. p50 and p95: frames one at a "
-        f"time; frames/s: four under way. All ways take turns, {told.rounds} rounds at each speed, a fresh agent each time: "
-        "`rounds` gives the lowest and the highest of the rounds' medians, which is what chance does here. A run ends "
-        "after 25 s at the latest: `frames` says how many were measured, after three that warm up, or "
+        f"time; frames/s: four under way. All ways take turns, {told.rounds} rounds at each speed, a fresh agent each "
+        "time: `rounds` gives the lowest and the highest of the rounds' medians, which is what chance does here. A run "
+        "ends after 25 s at the latest: `frames` says how many were measured, after three that warm up, or "
         f"{told.learn_s:g} s where the agent is to learn what to choose. *ours* chooses level and local or "
         "split, at the cut with a layer of principal components, untrained, or with the image; *ours, cuts* holds both "
         "and a cut at 80×14×14, and chooses among them, too. JPEG: quality 85, the whole model behind it.", "",

@@ -130,6 +130,14 @@ def test_the_device_answers_where_it_is_faster() -> None:
     assert choose(Mode.AUTO, slow, 1.0, 1.1).reason is not Reason.LOCAL_FASTER
 
 
+def test_the_device_is_tried_only_in_time() -> None:
+    """A frame that tries it is to be answered by its deadline all the same."""
+    near = Link(None, Trust(), split_s=0.2, local_s=0.25, try_local=True)
+    assert choose(Mode.AUTO, near, 1.0, 3.0) == Choice(Where.LOCAL, Reason.LOCAL_FASTER, trial=True)
+    assert choose(Mode.AUTO, near, 1.0, 1.3).where is Where.SPLIT
+    assert choose(Mode.SPLIT, near, 1.0, 3.0).where is Where.SPLIT
+
+
 @given(st.floats(0.001, 10), st.floats(0.92, 1.08))
 def test_what_is_about_as_fast_does_not_take_over(local_s: float, ratio: float) -> None:
     """Neither way takes the other's place for less than a tenth."""

@@ -51,6 +51,27 @@ def test_levels_are_looked_at_in_turn() -> None:
     ]  # fmt: skip
 
 
+def test_looks_at_levels_take_little_of_the_device() -> None:
+    """A look that takes 0.1 s is followed by none for 5 s, however stale the others are."""
+    pace = Pace("rans-4", Ladder(("raw", "rans-8", "rans-4"), 3, 3))
+    pace.unknown(0.0)
+    for level in ("raw", "rans-8", "rans-4"):
+        pace.surveyed(level, 10_000, 0.1)
+    now = 1 + 2 * STALE_S
+    assert pace.unknown(now) == ("raw",)
+    assert [pace.unknown(now + after) for after in (1.0, 4.9, 5.1)] == [(), (), ("rans-8",)]
+
+
+def test_a_level_that_takes_too_long_to_encode_is_not_looked_at_again() -> None:
+    """A frame takes 0.16 s: a level that is encoded in 0.2 s would hold up others, and cannot be worth it."""
+    pace = _taught()
+    pace.unknown(0.0)
+    pace.surveyed("rans-8", 5_000, 0.2)
+    assert (pace.split_s(0) or 1) < 0.2
+    assert pace.unknown(2 * STALE_S) == ("rans-4",)
+    assert pace.unknown(4 * STALE_S) == ("rans-4",)
+
+
 def test_work_is_priced_at_what_work_takes_here() -> None:
     """A device that is held back to a fifth: encoding takes five times its work, whatever one frame says."""
     pace = _taught()

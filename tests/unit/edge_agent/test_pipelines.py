@@ -103,6 +103,22 @@ async def test_a_cut_that_turns_out_slower_is_not_taken() -> None:
     assert world.pipelines.current is world.first
 
 
+async def test_a_cut_whose_head_alone_takes_longer_is_not_looked_at_again() -> None:
+    """It would hold up the frames, again and again, for nothing."""
+    world = World()
+    world.scout.tail_s = 0.2
+    await world.frames(2)
+    for _ in range(20):
+        world.second.pace.headed(0.5, 0.5)
+    count = len(world.scout.asked)
+    await world.frames(3 * STALE_S)
+    assert len(world.scout.asked) == count
+    for _ in range(20):
+        world.second.pace.headed(0.001, 0.001)
+    await world.frames(STALE_S)
+    assert len(world.scout.asked) > count
+
+
 async def test_a_silent_tail_is_left_for_another_cut() -> None:
     """As soon as it is known to be silent; and it is not taken back at once."""
     world = World()
