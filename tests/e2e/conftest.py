@@ -27,12 +27,12 @@ FEATURES = 8
 POINTS = (Point(1, 4, 1, 40.0, 20.0), Point(2, 4, 2, 100.0, 20.0), Point(3, 4, 2, 120.0, 20.0))
 
 
-def double_plus_one(path: Path) -> Path:
-    """Writes a model that maps x (N, 8) to y = 2 x + 1."""
-    nodes = [helper.make_node("Mul", ["x", "two"], ["m"]), helper.make_node("Add", ["m", "one"], ["y"])]
-    constants = [helper.make_tensor(n, TensorProto.FLOAT, [1], [v]) for n, v in (("two", 2.0), ("one", 1.0))]
+def times_plus_one(path: Path, factor: float = 2.0) -> Path:
+    """Writes a model that maps x (N, 8) to y = `factor` x + 1."""
+    nodes = [helper.make_node("Mul", ["x", "factor"], ["m"]), helper.make_node("Add", ["m", "one"], ["y"])]
+    constants = [helper.make_tensor(n, TensorProto.FLOAT, [1], [v]) for n, v in (("factor", factor), ("one", 1.0))]
     value = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ["N", FEATURES]) for n in ("x", "y")]
-    graph = helper.make_graph(nodes, "double_plus_one", value[:1], value[1:], constants)
+    graph = helper.make_graph(nodes, "times_plus_one", value[:1], value[1:], constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
     onnx.save(model, str(path))
@@ -67,13 +67,15 @@ class Stage:
         """Whether all of the workload's planned capacity answers and nothing is on its way out."""
         return self.client.get(workload).ready and all(s.state == "ready" for s in self.segments(workload))
 
-    def load(self, rate: float, seconds: float, workload: str = "double") -> subprocess.Popen[bytes]:
-        """Starts Poisson load through an unmodified tritonclient."""
-        samples = self.plane.folder / "samples.npz"
+    def load(
+        self, rate: float, seconds: float, workload: str = "double", factor: float = 2.0
+    ) -> subprocess.Popen[bytes]:
+        """Starts Poisson load through an unmodified tritonclient; `factor`: of the model's."""
+        samples = self.plane.folder / f"samples-{workload}.npz"
         x = np.random.default_rng(1).normal(size=(64, FEATURES)).astype(np.float32)
-        np.savez(samples, input_x=x, output_y=2 * x + 1)
+        np.savez(samples, input_x=x, output_y=factor * x + 1)
         work = {"name": workload, "rate": rate, "samples": str(samples)}
-        spec = self.plane.folder / "load.json"
+        spec = self.plane.folder / f"load-{workload}.json"
         spec.write_text(json.dumps({"seconds": seconds, "seed": 3, "workloads": [work]}))
         xds = self.plane.folder / "xds.json"
         xds.write_text(json.dumps(bootstrap(f"127.0.0.1:{self.plane.ports['xds']}", "e2e")))
@@ -96,13 +98,13 @@ def stage() -> Iterator[Stage]:
         Path(folder).chmod(0o755)
         plane = Plane(Path(folder))
         try:
-            plane.start_controller("--turn-seconds=0.5", "--drain-seconds=1")
+            plane.start_controller("--turn-seconds=0.5", "--drain-seconds=1", "--share-segments")
             for name in ("host-a", "host-b"):
                 plane.start_agent(name, gpus=1)
             with Client(f"127.0.0.1:{plane.ports['api']}") as client:
                 stage = Stage(plane, client)
                 stage.until(lambda: len(client.gpus()) == 2)
-                client.push_model("double", double_plus_one(Path(folder) / "double.onnx"))
+                client.push_model("double", times_plus_one(Path(folder) / "double.onnx"))
                 client.import_profile(Profile("double", POINTS))
                 client.apply(Workload("double", WorkloadSpec("double", rate=130.0, slo_ms=400.0)))
                 stage.until(stage.settled, 60)

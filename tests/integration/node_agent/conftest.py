@@ -21,7 +21,7 @@ from tritonclient.grpc.aio import InferenceServerClient
 from protos.sliceplane.node.v1 import node_pb2
 from protos.sliceplane.type.v1 import type_pb2
 from simulator import host
-from tests.e2e.conftest import FEATURES, double_plus_one
+from tests.e2e.conftest import FEATURES, times_plus_one
 from tests.fakes.node_controller import NodeController
 
 READY = type_pb2.SEGMENT_STATE_READY
@@ -125,7 +125,7 @@ class World:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """The world with the agent registered; everything it started is ended afterwards."""
-    content = double_plus_one(tmp_path / "m.onnx").read_bytes()
+    content = times_plus_one(tmp_path / "m.onnx").read_bytes()
     digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
     controller = NodeController({digest: content})
     host.create(tmp_path / "gpu", gpus=2)
