@@ -53,7 +53,7 @@ class World:
     def capacity(self, name: str) -> float:
         """What clients of the workload are offered, requests per second."""
         workload = next(w for w in self.store.state.workloads if w.name == name)
-        return sum(capacity(segment) for segment in clients_reach(workload, self.store.state.segments))
+        return sum(capacity(segment, name) for segment in clients_reach(workload, self.store.state.segments))
 
     def disconnect(self, host: FakeHost) -> None:
         """The host's link goes; what runs on it runs on."""
