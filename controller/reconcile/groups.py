@@ -29,37 +29,49 @@ class StandIn:
 
 @dataclass(frozen=True, slots=True)
 class There:
-    """What runs in a pool: its segments, those that the last plan wants, and the workloads that exist anywhere."""
+    """What runs in a pool: its segments, ids of those that the last plan wants, and the workloads that exist anywhere.
+
+    `cordoned`: GPUs that keep what they have, by an operator or as long as their host is silent.
+    """
 
     segments: Sequence[Segment]
     wanted: Collection[str]
     workloads: Collection[str]
+    cordoned: Collection[str] = ()
+
+    def fixed(self, segment: Segment) -> bool:
+        """Whether it stays as long as it is wanted."""
+        return segment.pinned or segment.gpu_uuid in self.cordoned
 
     @property
     def shared(self) -> list[Segment]:
         """Segments with tenants that stay, those to be held on to first."""
         there = [one for one in self.segments if one.tenants and one.state not in LEAVING]
-        return sorted(there, key=lambda s: (not s.pinned, s.id not in self.wanted, s.state is not State.READY, s.id))
+        return sorted(
+            there, key=lambda s: (not self.fixed(s), s.id not in self.wanted, s.state is not State.READY, s.id)
+        )
 
 
 def standing(
-    demands: Sequence[Demand], tables: Tables, there: There, options: allocator.Options, *, pinned: bool = False
+    demands: Sequence[Demand], tables: Tables, there: There, options: allocator.Options, *, fixed: bool = False
 ) -> list[StandIn]:
-    """Groups that run and still hold, no workload in two of them; `pinned`: those only that are.
+    """Groups that run and still hold, no workload in two of them; `fixed`: only those on segments that are.
 
     A member whose workload was deleted leaves its model there, unused; one that asks for anything else ends the group.
     """
     by_name = {demand.name: demand for demand in demands}
     found: list[StandIn] = []
+    taken: set[str] = set()
     for segment in there.shared:
-        taken = {name for one in found for name in one.members}
         members = [one for one in segment.tenants if one.workload in there.workloads]
         unused = len(segment.tenants) - len(members)
-        if (segment.pinned or not pinned) and _as_it_was(members, by_name, taken):
+        if (there.fixed(segment) or not fixed) and _as_it_was(members, by_name, taken):
             services = [by_name[one.workload].service for one in members]
             batches = [one.batch for one in members]
             group = sharing.kept(services, batches, segment.gpcs, tables, options, unused)
-            found += [_kept(segment, group, by_name, options)] if group else []
+            if group:
+                found.append(_kept(segment, group, by_name, options))
+                taken |= found[-1].members
     return found
 
 
@@ -78,8 +90,9 @@ def fresh(
 
 
 def lights(demands: Sequence[Demand], tables: Tables, there: There, options: allocator.Options) -> list[sharing.Light]:
-    """Workloads that may share: whole models that one segment carries, and that no pinned one has to itself."""
-    alone = {one.workload for one in there.segments if one.pinned and not one.tenants and one.state not in LEAVING}
+    """Workloads that may share: whole models that one segment carries, and that have none to themselves that stays."""
+    staying = (one for one in there.segments if there.fixed(one) and one.state not in LEAVING)
+    alone = {one.workload for one in staying if not one.tenants}
     willing = [one.service for one in demands if one.serve is Serve.WHOLE and one.name not in alone]
     return sharing.lights(willing, tables, options)
 

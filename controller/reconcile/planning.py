@@ -80,7 +80,9 @@ def _place_pools(
         there = [segment for segment in snapshot.segments if segment.gpu_uuid in ids]
         of_kind = [demand for demand in wanted if demand.kind == kind]
         if options.share:
-            parts.append(place_shared(pool, of_kind, profile_tables, There(there, targets, names), options))
+            cordoned = frozenset(gpu.id for gpu in pool.gpus if gpu.cordoned)
+            what = There(there, targets, names, cordoned)
+            parts.append(place_shared(pool, of_kind, profile_tables, what, options))
         else:
             parts.append(place(pool, of_kind, profile_tables, there, options))
     return parts

@@ -22,7 +22,7 @@ def place_shared(pool: Pool, demands: Sequence[Demand], tables: Tables, there: T
     """The best of up to three groupings; each gets half of the planning time that is left.
 
     Groups that run and hold, and new ones of the rest. Where that breaks what serves: no new ones. Where GPUs could
-    be spared or are too few: all grouped afresh, but for pinned segments, if that is worth its moves.
+    be spared or are too few: all grouped afresh, but for pinned segments and cordoned GPUs, if that is worth its moves.
     """
     task = _Task(pool, demands, tables, there, replace(how, planner=replace(how.planner, geometry=pool.geometry)))
     found = min(task.choices(), key=task.worth)
@@ -51,7 +51,7 @@ class _Task:
         yield first
         if len(groups) > len(kept) and self._breaks(first):
             yield self._placed(kept, self._hurried())
-        fixed = standing(self.demands, self.tables, self.there, self._options, pinned=True)
+        fixed = standing(self.demands, self.tables, self.there, self._options, fixed=True)
         if len(fixed) == len(kept) or not self._may_improve(first):
             return
         how = self._hurried()

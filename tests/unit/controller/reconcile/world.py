@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from controller import allocator
+from controller.allocator.types import QUEUEING
 from controller.model import Node
 from controller.ports import Decision
 from controller.reconcile import Options, capacity, clients_reach, decide
@@ -11,6 +13,7 @@ from tests.fakes.plane import FakeHost, FakePlaneStore, advance
 from tests.strategies_reconcile import MODELS, PROFILES, gpu, model
 
 OPTIONS = Options(drain_s=2, offline_grace_s=30)
+SHARING = replace(OPTIONS, algorithm=allocator.OPTIMAL, planner=allocator.Options(slo_model=QUEUEING), share=True)
 
 
 @dataclass
