@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+from controller.tenants import Tenant
+
 T = TypeVar("T")
 
 
@@ -208,7 +210,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A planned or running segment: identity and plan are fixed at birth; state and below are observed."""
+    """A planned or running segment: identity and plan are fixed at birth; state and below are observed.
+
+    Of a shared one `workload` is the group's name and `model_digest` empty; what its tenants get follows their rates.
+    """
 
     id: str
     workload: str
@@ -234,6 +239,7 @@ class Segment:
     drain_since: datetime | None = None
     gone: bool = False  # its host's last report does not list it; only then may it be forgotten
     pinned: bool = False  # by an operator: it stays where it is as long as its workload wants it
+    tenants: tuple[Tenant, ...] = ()  # who shares it; empty: it is its workload's alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +286,7 @@ class PlannedSegment:
     model_digest: str = ""
     serve: Serve = Serve.WHOLE
     max_queue_delay_us: int = 0
+    tenants: tuple[Tenant, ...] = ()  # who shares it, and the plan still counts on
 
 
 @dataclass(frozen=True, slots=True)

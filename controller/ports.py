@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -24,6 +24,7 @@ from controller.model import (
     Workload,
     WorkloadStatus,
 )
+from controller.tenants import Tenant
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +70,27 @@ class NewEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Shares:
+    """What a shared segment gives its tenants from now on: their rates have changed, the segment stays as it is."""
+
+    segment_id: str
+    throughput: float
+    latency_ms: float
+    tenants: tuple[Tenant, ...]
+
+    def of(self, segment: Segment) -> Segment:
+        """The segment with these figures."""
+        return replace(segment, throughput=self.throughput, latency_ms=self.latency_ms, tenants=self.tenants)
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """What one reconcile turn changes. Empty: nothing to do."""
 
     create: tuple[Segment, ...] = ()
     transitions: tuple[Transition, ...] = ()
     forget: tuple[str, ...] = ()  # ids of segments that are gone from their hosts
+    shares: tuple[Shares, ...] = ()  # of segments that neither move nor are forgotten
     statuses: tuple[tuple[str, WorkloadStatus], ...] = ()  # by workload name, only those that changed
     plan: Plan | None = None  # stored if a new one was made (its id is assigned by the store)
     inputs: str = ""  # the inputs key that goes with `plan`

@@ -19,7 +19,10 @@ ENVIRONMENT = "SLICEPLANE_CONTROLLER"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One controller's settings; addresses are "host:port" with port 0 for any free one."""
+    """One controller's settings; addresses are "host:port" with port 0 for any free one.
+
+    Raises click.UsageError naming flags that do not go together.
+    """
 
     state_dir: Path
     database_url: str
@@ -36,10 +39,17 @@ class Settings:
     slo_model: str
     attainment: float
     burstiness: float
+    share_segments: bool
     keep_changes: int
     log_level: str
     log_format: str
     port_file: Path | None
+
+    def __post_init__(self) -> None:
+        needs = (("--algorithm", self.algorithm, allocator.OPTIMAL), ("--slo-model", self.slo_model, QUEUEING))
+        for flag, value, needed in needs:
+            if self.share_segments and value != needed:
+                raise click.UsageError(f"--share-segments needs {flag} {needed}, got {value}")
 
     @property
     def how(self) -> reconcile.Options:
@@ -51,6 +61,7 @@ class Settings:
             planner=planner,
             algorithm=self.algorithm,
             plan_s=self.plan_seconds,
+            share=self.share_segments,
             clock=time.monotonic,
         )
 
@@ -145,6 +156,11 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default=1.25,
         show_default=True,
         help="Of queueing: peak over mean of the arrival rate.",
+    ),
+    click.option(
+        "--share-segments",
+        is_flag=True,
+        help="Light workloads share segments. Needs optimal and queueing.",
     ),
     click.option(
         "--keep-changes",

@@ -13,6 +13,7 @@ from common.errors import (
     Unavailable,
 )
 from sliceplane.client import Client, Limits
+from sliceplane.tenants import Tenant
 from sliceplane.types import (
     Applied,
     Change,
@@ -64,6 +65,7 @@ __all__ = [
     "Segment",
     "Shortfall",
     "SliceplaneError",
+    "Tenant",
     "Tensor",
     "Unavailable",
     "Workload",

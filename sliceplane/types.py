@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from sliceplane.tenants import Tenant
+
 T = TypeVar("T")
 
 
@@ -197,7 +199,10 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A MIG instance with its Triton processes; `start` and `memory_slices` in memory slices, `gpcs` in GPCs."""
+    """A MIG instance with its Triton processes; `start` and `memory_slices` in memory slices, `gpcs` in GPCs.
+
+    Of a shared one `workload` is the group's name, and `tenants` are who shares it.
+    """
 
     id: str
     workload: str
@@ -220,6 +225,7 @@ class Segment:
     mig_uuid: str = ""
     restarts: int = 0
     pinned: bool = False
+    tenants: tuple[Tenant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +249,7 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class PlannedSegment:
-    """A segment of a plan; `action`: "keep", "create" or "remove"."""
+    """A segment of a plan; `action`: "keep", "create" or "remove". `tenants`: who shares it."""
 
     node: str
     gpu_uuid: str
@@ -257,6 +263,7 @@ class PlannedSegment:
     throughput: float
     latency_ms: float
     action: str
+    tenants: tuple[Tenant, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,6 +15,7 @@ from protos.sliceplane.profile.v1 import profile_pb2
 from protos.sliceplane.type.v1 import type_pb2
 from protos.sliceplane.workload.v1 import workload_pb2
 from sliceplane import types
+from sliceplane.tenants import Tenant
 
 SERVE: dict[int, str] = {
     type_pb2.SERVE_KIND_UNSPECIFIED: "whole",
@@ -240,7 +242,12 @@ def segment(m: fleet_pb2.Segment) -> types.Segment:
         mig_uuid=m.mig_uuid,
         restarts=m.restarts,
         pinned=m.pinned,
+        tenants=_tenants(m.tenants),
     )
+
+
+def _tenants(messages: Iterable[type_pb2.Tenant]) -> tuple[Tenant, ...]:
+    return tuple(Tenant(m.workload, m.model_digest, m.batch, m.priority, m.throughput, m.latency_ms) for m in messages)
 
 
 def device(m: fleet_pb2.Device) -> types.Device:
@@ -276,6 +283,7 @@ def _planned(m: plan_pb2.PlannedSegment) -> types.PlannedSegment:
         throughput=m.throughput,
         latency_ms=m.latency_ms,
         action=ACTION.get(m.action, UNKNOWN),
+        tenants=_tenants(m.tenants),
     )
 
 

@@ -65,3 +65,11 @@ workloads = st.builds(
     version=st.integers(1, 2),
     serve=st.sampled_from(Serve),
 )
+light_workloads = st.builds(
+    workload,
+    st.sampled_from(("a", "b", "c", "d", "e", "f")),
+    st.floats(0.5, 60),
+    model=st.just("small"),
+    slo_ms=st.sampled_from((50.0, 100.0, 400.0)),
+    version=st.integers(1, 2),
+)

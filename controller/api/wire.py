@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from controller.model import (
     WorkloadSpec,
 )
 from controller.service.models import Header
+from controller.tenants import Tenant
 from protos.sliceplane.event.v1 import event_pb2
 from protos.sliceplane.fleet.v1 import fleet_pb2
 from protos.sliceplane.model.v1 import model_pb2
@@ -195,7 +196,12 @@ def segment_out(segment: Segment) -> fleet_pb2.Segment:
     """A segment."""
     endpoints = [_fill(type_pb2.Endpoint(), endpoint) for endpoint in segment.endpoints]
     serve, state = SERVE[segment.serve], STATE[segment.state]
-    return _fill(fleet_pb2.Segment(), segment, serve=serve, state=state, endpoints=endpoints)
+    tenants = _tenants(segment.tenants)
+    return _fill(fleet_pb2.Segment(), segment, serve=serve, state=state, endpoints=endpoints, tenants=tenants)
+
+
+def _tenants(tenants: Iterable[Tenant]) -> list[type_pb2.Tenant]:
+    return [_fill(type_pb2.Tenant(), tenant) for tenant in tenants]
 
 
 def device_out(device: Device) -> fleet_pb2.Device:
@@ -212,7 +218,8 @@ def plan_out(plan: Plan) -> plan_pb2.Plan:
 
 
 def _planned(segment: PlannedSegment) -> plan_pb2.PlannedSegment:
-    return _fill(plan_pb2.PlannedSegment(), segment, action=ACTION[segment.action])
+    tenants = _tenants(segment.tenants)
+    return _fill(plan_pb2.PlannedSegment(), segment, action=ACTION[segment.action], tenants=tenants)
 
 
 def event_out(event: Event) -> event_pb2.Event:

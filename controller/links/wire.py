@@ -177,4 +177,8 @@ def _spec(segment: Segment) -> node_pb2.SegmentSpec:
         batch=segment.batch,
         processes=segment.processes,
         max_queue_delay_us=segment.max_queue_delay_us,
+        tenants=[
+            node_pb2.Tenant(workload=t.workload, model_digest=t.model_digest, batch=t.batch, priority=t.priority)
+            for t in segment.tenants
+        ],
     )

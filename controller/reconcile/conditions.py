@@ -11,6 +11,7 @@ from controller.ports import NewEvent, Snapshot
 from controller.reconcile.demand import digest_of
 from controller.reconcile.planning import REMOVE
 from controller.reconcile.slots import LEAVING, capacity
+from controller.tenants import throughput_for, workloads_of
 
 PLANNED, READY = "Planned", "Ready"
 
@@ -44,11 +45,11 @@ class _View:
 
     @property
     def planned(self) -> float:
-        return sum(target.throughput for target in self.targets)
+        return sum(throughput_for(target, self.workload.name) for target in self.targets)
 
     @property
     def ready(self) -> float:
-        return sum(capacity(segment) for segment in self.segments.values())
+        return sum(capacity(segment, self.workload.name) for segment in self.segments.values())
 
     @property
     def waiting(self) -> list[PlannedSegment]:
@@ -64,11 +65,13 @@ def _views(snapshot: Snapshot, plan: Plan | None) -> Iterable[_View]:
     targets: dict[str, list[PlannedSegment]] = {}
     for target in plan.segments if plan else ():
         if target.action != REMOVE:
-            targets.setdefault(target.workload, []).append(target)
+            for name in workloads_of(target):
+                targets.setdefault(name, []).append(target)
     segments: dict[str, dict[str, Segment]] = {}
     for segment in snapshot.segments:
         if segment.state not in LEAVING:
-            segments.setdefault(segment.workload, {})[segment.id] = segment
+            for name in workloads_of(segment):
+                segments.setdefault(name, {})[segment.id] = segment
     shortfalls = {shortfall.workload: shortfall for shortfall in plan.shortfalls} if plan else {}
     offline = frozenset(node.name for node in snapshot.nodes if not node.connected)
     for workload in snapshot.workloads:

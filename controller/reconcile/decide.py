@@ -14,6 +14,7 @@ from controller.reconcile.desired import applied, changed_nodes
 from controller.reconcile.options import Options
 from controller.reconcile.planning import CREATE, KEEP, REMOVE, make_plan, plan_in_force
 from controller.reconcile.rollout import next_steps
+from controller.reconcile.shares import changed_shares
 
 
 def decide(snapshot: Snapshot, now: datetime, options: Options | None = None) -> Decision:
@@ -25,12 +26,14 @@ def decide(snapshot: Snapshot, now: datetime, options: Options | None = None) ->
     planned = plan_in_force(snapshot, now, options)
     plan = planned.plan
     short = frozenset(shortfall.workload for shortfall in plan.shortfalls) if plan else frozenset()
-    steps = next_steps(snapshot, _targets(snapshot, plan), short, now, options)
+    targets = _targets(snapshot, plan)
+    steps = next_steps(snapshot, targets, short, now, options)
     new_plan = plan if planned.new_inputs else None
     draft = Decision(
         create=steps.create,
         transitions=steps.transitions,
         forget=steps.forget,
+        shares=changed_shares(snapshot, targets, steps),
         plan=new_plan,
         inputs=planned.new_inputs,
     )

@@ -10,16 +10,23 @@ from controller.allocator.types import QUEUEING
 from controller.model import Model, Profile, Segment, Serve, Workload
 from controller.ports import Snapshot
 from controller.reconcile.fleet import kind_of
+from controller.tenants import Tenant
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One workload as the planner sees it; `kind` is the kind of GPU that its profile was measured on."""
+    """One workload, or one group that shares a segment, as the planner sees it, and what its segments shall run.
 
-    workload: Workload
+    `kind` is the kind of GPU that its profile was measured on. A group has `tenants`, and no digest of its own.
+    """
+
+    name: str  # what its segments bear
     service: allocator.Service
     kind: str
+    model_digest: str
+    serve: Serve
     max_queue_delay_us: int
+    tenants: tuple[Tenant, ...] = ()
 
 
 def demands(snapshot: Snapshot, planner: allocator.Options) -> tuple[Demand, ...]:
@@ -73,8 +80,15 @@ def revision(digest: str, serve: Serve, max_queue_delay_us: int) -> str:
     return f"{digest}|{serve.value}|{max_queue_delay_us}"
 
 
+def shared_revision(tenants: Iterable[Tenant]) -> str:
+    """The same of a shared segment: figures aside, all that its tenants are."""
+    return ",".join(f"{one.workload}={one.model_digest}|{one.batch}|{one.priority}" for one in tenants)
+
+
 def revision_of(segment: Segment) -> str:
     """The revision that a segment was made for."""
+    if segment.tenants:
+        return shared_revision(segment.tenants)
     return revision(segment.model_digest, segment.serve, segment.max_queue_delay_us)
 
 
@@ -99,7 +113,7 @@ def _demand(
         revision=revision(digest_of(workload), spec.serve, delay),
     )
     product = profiles[name].gpu_product if name in profiles else ""
-    return Demand(workload, service, kind_of(product), delay)
+    return Demand(workload.name, service, kind_of(product), digest_of(workload), spec.serve, delay)
 
 
 def _points(profile: Profile) -> tuple[allocator.Point, ...]:

@@ -49,10 +49,12 @@ def applied(snapshot: Snapshot, decision: Decision) -> Snapshot:
     """The snapshot as it will read once the decision is committed (hosts' generations and plan number aside)."""
     moves = {transition.segment_id: transition for transition in decision.transitions}
     statuses = dict(decision.statuses)
+    shares = {one.segment_id: one for one in decision.shares}
     staying = (segment for segment in snapshot.segments if segment.id not in decision.forget)
+    given = (shares[segment.id].of(segment) if segment.id in shares else segment for segment in staying)
     return replace(
         snapshot,
-        segments=(*(_moved(segment, moves.get(segment.id)) for segment in staying), *decision.create),
+        segments=(*(_moved(segment, moves.get(segment.id)) for segment in given), *decision.create),
         workloads=tuple(replace(w, status=statuses.get(w.name, w.status)) for w in snapshot.workloads),
         last_plan=decision.plan or snapshot.last_plan,
         last_inputs=decision.inputs if decision.plan else snapshot.last_inputs,

@@ -11,6 +11,7 @@ from controller.ports import Snapshot
 from controller.reconcile.demand import demands, profile_name
 from controller.reconcile.fleet import Pool, pools
 from controller.reconcile.options import Options
+from controller.tenants import workloads_of
 
 WORKLOADS, PROFILES, FLEET, OPTIONS = "w", "p", "f", "o"
 
@@ -28,7 +29,7 @@ def inputs_key(snapshot: Snapshot, now: datetime, options: Options, *, short: bo
         WORKLOADS: [(demand.service, demand.max_queue_delay_us) for demand in demands(snapshot, options.planner)],
         PROFILES: sorted(profiles),
         FLEET: [_fleet(fleet[kind], short=short) for kind in sorted(fleet)],
-        OPTIONS: [options.planner, options.algorithm],
+        OPTIONS: [options.planner, options.algorithm, *(["shared"] if options.share else [])],
     }
     return ";".join(f"{part}:{_digest(value)}" for part, value in parts.items())
 
@@ -52,7 +53,7 @@ def trigger(snapshot: Snapshot, key: str, pool_by_kind: dict[str, Pool]) -> str:
 
 
 def _about_workloads(snapshot: Snapshot, last: Plan) -> list[str]:
-    planned = {segment.workload for segment in last.segments if segment.action != "remove"}
+    planned = {name for segment in last.segments if segment.action != "remove" for name in workloads_of(segment)}
     known = planned | {shortfall.workload for shortfall in last.shortfalls}
     new = [w.name for w in snapshot.workloads if w.name not in known]
     changed = [w.name for w in snapshot.workloads if w.name in known and _changed(w)]

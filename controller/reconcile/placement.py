@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,23 +18,44 @@ from controller.reconcile.slots import LEAVING
 
 @dataclass(frozen=True, slots=True)
 class PoolPlan:
-    """What becomes of one pool."""
+    """What becomes of one pool; segments of the placement are of the `demands`, by the names of their services."""
 
     pool: Pool
     plan: allocator.Plan
     placement: allocator.Placement
+    demands: tuple[Demand, ...]
 
 
 def place(
     pool: Pool,
     demands: Sequence[Demand],
-    tables: dict[str, allocator.ProfileTable],
+    tables: Mapping[str, allocator.ProfileTable],
     segments: Sequence[Segment],
     how: Options,
 ) -> PoolPlan:
     """Plans the demands on the pool that now holds `segments`: optimally, or as ParvaGPU does."""
-    services = [demand.service for demand in demands]
-    current = [_running(segment) for segment in segments]
+    plan, placement = _placed(pool, [demand.service for demand in demands], tables, segments, how)
+    return PoolPlan(pool, plan, placement, tuple(demands))
+
+
+def service_name(segment: Segment) -> str:
+    """Of the service that a segment is for. That of a group is none that a workload could have."""
+    return group_service(segment.workload) if segment.tenants else segment.workload
+
+
+def group_service(name: str) -> str:
+    """The name of a group's service."""
+    return f"+{name}"
+
+
+def _placed(
+    pool: Pool,
+    services: Sequence[allocator.Service],
+    tables: Mapping[str, allocator.ProfileTable],
+    segments: Sequence[Segment],
+    how: Options,
+) -> tuple[allocator.Plan, allocator.Placement]:
+    current = [running(segment) for segment in segments]
     options = replace(how.planner, geometry=pool.geometry)
     if how.algorithm == allocator.PARVAGPU:
         return _little_changed(pool, services, tables, current, options, allocator.plan)
@@ -42,25 +63,25 @@ def place(
     planner = partial(allocator.plan_optimal, expired=lambda: how.clock() >= limit)
     # The rollout makes no temporary segments.
     made = replan(services, tables, options, current, pool.gpus, planner=planner, stand_ins=False)
-    if not _waits(made.placement, current):
-        return PoolPlan(pool, made.plan, made.placement)
+    if not waiting(made.placement, current):
+        return made.plan, made.placement
     return _little_changed(pool, services, tables, current, options, planner)
 
 
-def _waits(placement: allocator.Placement, current: Sequence[allocator.Running]) -> bool:
-    """Whether something is created where another still serves: it would have to go first."""
+def waiting(placement: allocator.Placement, current: Sequence[allocator.Running]) -> int:
+    """How many are created where another still serves: it would have to go first."""
     stay = {one.id for one in current if not one.leaving}
-    return any(stay.intersection(created.after) for created in placement.created)
+    return sum(bool(stay.intersection(created.after)) for created in placement.created)
 
 
 def _little_changed(
     pool: Pool,
     services: Sequence[allocator.Service],
-    tables: dict[str, allocator.ProfileTable],
+    tables: Mapping[str, allocator.ProfileTable],
     current: Sequence[allocator.Running],
     options: allocator.Options,
     planner: Planner,
-) -> PoolPlan:
+) -> tuple[allocator.Plan, allocator.Placement]:
     """A fresh plan with as little change as possible, on free slots first, those of what leaves next.
 
     Where GPUs are too few, a workload that runs keeps what it has and gets what fits beside it, unless that
@@ -76,16 +97,17 @@ def _little_changed(
         careful = allocator.rearrange(wanted, current, pool.gpus, names, min_hosts=hosts)
         if _short(careful) <= _short(placement):
             placement = careful
-    return PoolPlan(pool, plan, placement)
+    return plan, placement
 
 
 def _short(placement: allocator.Placement) -> set[str]:
     return {shortage.service for shortage in placement.shortages}
 
 
-def _running(segment: Segment) -> allocator.Running:
+def running(segment: Segment) -> allocator.Running:
+    """A segment as the planner sees it."""
     planned = allocator.Segment(
-        service=segment.workload,
+        service=service_name(segment),
         size=segment.gpcs,
         batch=segment.batch,
         processes=segment.processes,
@@ -108,33 +130,33 @@ def _held(
     """What runs of the services that are short, and is still what they ask for."""
     by_name = {service.name: service for service in services if service.name in short}
     return [
-        running
-        for running in current
-        if not running.leaving
-        and (service := by_name.get(running.segment.service)) is not None
-        and running.segment.revision == service.revision
-        and running.segment.latency_ms < options.latency_share * service.slo_ms
-        and running.segment.processes <= options.processes_for(service)
+        one
+        for one in current
+        if not one.leaving
+        and (service := by_name.get(one.segment.service)) is not None
+        and one.segment.revision == service.revision
+        and one.segment.latency_ms < options.latency_share * service.slo_ms
+        and one.segment.processes <= options.processes_for(service)
     ]
 
 
 def _as_placed(held: Sequence[allocator.Running], first_gpu: int) -> list[allocator.Placed]:
     """The held segments as part of a map: one GPU of it for each GPU that holds some."""
-    number = {gpu: first_gpu + index for index, gpu in enumerate(dict.fromkeys(running.gpu for running in held))}
-    return [allocator.Placed(number[running.gpu], running.start, running.segment) for running in held]
+    number = {gpu: first_gpu + index for index, gpu in enumerate(dict.fromkeys(one.gpu for one in held))}
+    return [allocator.Placed(number[one.gpu], one.start, one.segment) for one in held]
 
 
 def _rest(
     services: Sequence[allocator.Service],
     held: Sequence[allocator.Running],
-    tables: dict[str, allocator.ProfileTable],
+    tables: Mapping[str, allocator.ProfileTable],
     options: allocator.Options,
     planner: Planner,
 ) -> tuple[allocator.Placed, ...]:
     """The plan for the rates that the held segments do not cover."""
     covered: dict[str, float] = {}
-    for running in held:
-        name = running.segment.service
-        covered[name] = covered.get(name, 0.0) + running.segment.throughput
+    for one in held:
+        name = one.segment.service
+        covered[name] = covered.get(name, 0.0) + one.segment.throughput
     rest = [replace(service, rate=service.rate - covered.get(service.name, 0.0)) for service in services]
     return planner([service for service in rest if service.rate > 0], tables, options).placed

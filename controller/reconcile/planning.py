@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from controller import allocator
 from controller.model import Gpu, Plan, PlannedSegment, Segment, Shortfall
 from controller.ports import Snapshot
-from controller.reconcile.demand import Demand, demands, digest_of, tables
+from controller.reconcile.demand import Demand, demands, tables
 from controller.reconcile.fleet import Pool, empty_pool, pools
+from controller.reconcile.groups import There
 from controller.reconcile.inputs import inputs_key, trigger
 from controller.reconcile.options import Options
 from controller.reconcile.placement import PoolPlan, place
+from controller.reconcile.sharing import place_shared
 from controller.reconcile.slots import LEAVING
 
 KEEP, CREATE, REMOVE = "keep", "create", "remove"
@@ -43,9 +45,8 @@ def plan_in_force(snapshot: Snapshot, now: datetime, options: Options) -> Planne
 def make_plan(snapshot: Snapshot, now: datetime, options: Options) -> Plan:
     """A new plan for the snapshot; its id is the store's to give."""
     by_kind = pools(snapshot, now, options)
-    wanted = demands(snapshot, options.planner)
-    parts = _place_pools(snapshot, by_kind, wanted, options)
-    segments = _planned_segments(snapshot, parts, wanted)
+    parts = _place_pools(snapshot, by_kind, demands(snapshot, options.planner), options)
+    segments = _planned_segments(snapshot, parts)
     staying = [segment for segment in segments if segment.action != REMOVE]
     key = inputs_key(snapshot, now, options, short=False)
     return Plan(
@@ -69,24 +70,29 @@ def _place_pools(
     snapshot: Snapshot, by_kind: dict[str, Pool], wanted: Sequence[Demand], options: Options
 ) -> list[PoolPlan]:
     profile_tables = tables(snapshot.profiles)
+    last = snapshot.last_plan.segments if snapshot.last_plan else ()
+    targets = frozenset(segment.segment_id for segment in last if segment.action != REMOVE)
+    names = frozenset(demand.name for demand in wanted)
     parts = []
     for kind in sorted(by_kind.keys() | {demand.kind for demand in wanted}):
         pool = by_kind.get(kind) or empty_pool(kind)
         ids = {gpu.id for gpu in pool.gpus}
         there = [segment for segment in snapshot.segments if segment.gpu_uuid in ids]
         of_kind = [demand for demand in wanted if demand.kind == kind]
-        parts.append(place(pool, of_kind, profile_tables, there, options))
+        if options.share:
+            cordoned = frozenset(gpu.id for gpu in pool.gpus if gpu.cordoned)
+            what = There(there, targets, names, cordoned)
+            parts.append(place_shared(pool, of_kind, profile_tables, what, options))
+        else:
+            parts.append(place(pool, of_kind, profile_tables, there, options))
     return parts
 
 
-def _planned_segments(
-    snapshot: Snapshot, parts: Sequence[PoolPlan], wanted: Sequence[Demand]
-) -> tuple[PlannedSegment, ...]:
+def _planned_segments(snapshot: Snapshot, parts: Sequence[PoolPlan]) -> tuple[PlannedSegment, ...]:
     """Kept and created ones by host, GPU and start; then those to be removed."""
-    by_name = {demand.workload.name: demand for demand in wanted}
     gpus = {gpu.uuid: gpu for gpu in snapshot.gpus}
     existing = {segment.id: segment for segment in snapshot.segments}
-    staying = [segment for part in parts for segment in _staying(part, snapshot.basis, by_name, gpus, existing)]
+    staying = [segment for part in parts for segment in _staying(part, snapshot.basis, gpus, existing)]
     kept = {segment.segment_id for segment in staying}
     going = [s for s in snapshot.segments if s.id not in kept and s.state not in LEAVING]
     return (*_in_order(staying), *_in_order(_as_planned(segment, REMOVE) for segment in going))
@@ -97,10 +103,12 @@ def _in_order(segments: Iterable[PlannedSegment]) -> list[PlannedSegment]:
 
 
 def _staying(
-    part: PoolPlan, basis: int, demands: dict[str, Demand], gpus: dict[str, Gpu], existing: dict[str, Segment]
+    part: PoolPlan, basis: int, gpus: dict[str, Gpu], existing: dict[str, Segment]
 ) -> Iterable[PlannedSegment]:
+    demands = {demand.service.name: demand for demand in part.demands}
     for kept in part.placement.kept:
-        yield _as_planned(existing[kept.running.id], KEEP, kept.segment)
+        found = _as_planned(existing[kept.running.id], KEEP, kept.segment)
+        yield replace(found, tenants=demands[kept.segment.service].tenants)
     geometry = {gpu.id: gpu.geometry for gpu in part.pool.gpus}
     for new in part.placement.created:
         profile = geometry[new.gpu].default(new.segment.size)
@@ -112,7 +120,7 @@ def _staying(
             start=new.start,
             profile=profile.name,
             gpcs=new.segment.size,
-            workload=new.segment.service,
+            workload=demand.name,
             batch=new.segment.batch,
             processes=new.segment.processes,
             throughput=new.segment.throughput,
@@ -120,9 +128,10 @@ def _staying(
             action=CREATE,
             segment_id=_id(basis, new),
             memory_slices=profile.memory_slices,
-            model_digest=digest_of(demand.workload),
-            serve=demand.workload.spec.serve,
+            model_digest=demand.model_digest,
+            serve=demand.serve,
             max_queue_delay_us=demand.max_queue_delay_us,
+            tenants=demand.tenants,
         )
 
 
@@ -152,6 +161,7 @@ def _as_planned(segment: Segment, action: str, newer: allocator.Segment | None =
         model_digest=segment.model_digest,
         serve=segment.serve,
         max_queue_delay_us=segment.max_queue_delay_us,
+        tenants=segment.tenants,
     )
 
 

@@ -12,6 +12,7 @@ from controller.reconcile.demand import digest_of
 from controller.reconcile.fleet import fenced
 from controller.reconcile.options import Options
 from controller.reconcile.slots import LEAVING, by_gpu, capacity, overlap, serves
+from controller.tenants import Serving, workloads_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +55,19 @@ class _Rollout:
         self._workloads = {workload.name: workload for workload in self.snapshot.workloads}
         self._targets_of: dict[str, list[PlannedSegment]] = {}
         for target in self.targets:
-            self._targets_of.setdefault(target.workload, []).append(target)
+            for name in workloads_of(target):
+                self._targets_of.setdefault(name, []).append(target)
         self._segments_of: dict[str, list[Segment]] = {}
         for segment in self.snapshot.segments:
-            self._segments_of.setdefault(segment.workload, []).append(segment)
+            for name in workloads_of(segment):
+                self._segments_of.setdefault(name, []).append(segment)
 
     def finish_leaving(self, drain: timedelta) -> None:
         """Drained ones are removed, and those that their hosts no longer list are forgotten."""
         for segment in self.snapshot.segments:
             if segment.state is State.REMOVING and segment.gone:
                 self.forget.append(segment.id)
-                self._say(segment, "Removed", f"of {segment.workload}: its host no longer has it")
+                self._say(segment, "Removed", f"of {_names(segment)}: its host no longer has it")
             elif segment.state is State.DRAINING and self._drained(segment, drain):
                 self._move(segment, State.REMOVING, "drained")
 
@@ -99,7 +102,7 @@ class _Rollout:
         """A target whose slots nobody will leave by himself; each break may be what the others wait for."""
         coming = self._coming(blocked)
         for target in blocked:
-            holders = {segment.workload for segment in self._in_the_way(target)}
+            holders = self._holders(target)
             if not holders <= coming and not any(self._in_progress(name) for name in holders):
                 return target
         return None
@@ -111,7 +114,8 @@ class _Rollout:
         """
         waits: dict[str, set[str]] = {name: set() for name in (*self._workloads, *self._segments_of)}
         for target in blocked:
-            waits[target.workload] |= {segment.workload for segment in self._in_the_way(target)}
+            for name in workloads_of(target):
+                waits.setdefault(name, set()).update(self._holders(target))
         coming: set[str] = set()
         while more := {name for name, others in waits.items() if name not in coming | self.short and others <= coming}:
             coming |= more
@@ -124,14 +128,16 @@ class _Rollout:
         return segment.state in LEAVING or segment.id in self.moves
 
     def _replaced(self, segment: Segment) -> bool:
-        """Whether its workload can do without it now."""
-        workload = self._workloads.get(segment.workload)
-        if workload is None:
+        """Whether each of its workloads can do without it now."""
+        workloads = (self._workloads.get(name) for name in workloads_of(segment))
+        return all(workload is None or self._replaced_for(workload, segment) for workload in workloads)
+
+    def _replaced_for(self, workload: Workload, segment: Segment) -> bool:
+        name = workload.name
+        if name not in self.short and self._rolled_out(name):
             return True
-        if workload.name not in self.short and self._rolled_out(workload.name):
-            return True
-        others = (s for s in self._segments_of[workload.name] if s.id != segment.id and not self._leaves(s))
-        return sum(capacity(other) for other in others if _can_stand_in(other, workload)) >= workload.spec.rate
+        others = (s for s in self._segments_of[name] if s.id != segment.id and not self._leaves(s))
+        return sum(capacity(other, name) for other in others if _can_stand_in(other, workload)) >= workload.spec.rate
 
     def _rolled_out(self, workload: str) -> bool:
         """Whether all that is planned for it is ready."""
@@ -140,9 +146,13 @@ class _Rollout:
 
     def _in_progress(self, workload: str) -> bool:
         """Whether something of it is on its way: then what it has now is not broken for want of room."""
-        born = any(segment.workload == workload for segment in self.create)
+        born = any(workload in workloads_of(segment) for segment in self.create)
         existing = (self._existing.get(target.segment_id) for target in self._targets_of.get(workload, ()))
         return born or any(segment is not None and segment.state is not State.READY for segment in existing)
+
+    def _holders(self, target: PlannedSegment) -> set[str]:
+        """Workloads whose segments are in its way."""
+        return {name for segment in self._in_the_way(target) for name in workloads_of(segment)}
 
     def _in_the_way(self, target: PlannedSegment) -> list[Segment]:
         """What holds its slots and does not leave yet."""
@@ -151,26 +161,29 @@ class _Rollout:
 
     def _break(self, holders: Iterable[Segment], target: PlannedSegment) -> None:
         for segment in holders:
-            self._drain(segment, f"makes room for {target.workload}: there is none elsewhere")
-            message = (
-                f"{segment.id} of {segment.workload} drains before it is replaced: {target.workload} needs its slots"
-            )
-            self.events.append(NewEvent("workload", segment.workload, "BreakBeforeMake", message, warning=True))
+            self._drain(segment, f"makes room for {_names(target)}: there is none elsewhere")
+            said = f"{segment.id} of {_names(segment)} drains before it is replaced: {_names(target)} needs its slots"
+            for name in workloads_of(segment):
+                self.events.append(NewEvent("workload", name, "BreakBeforeMake", said, warning=True))
         self.create.append(_born(target))
 
     def _fence(self, segment: Segment, fault: str) -> None:
         self._move(segment, State.REMOVING, f"its GPU failed: {fault}")
-        self._say(segment, "SegmentLost", f"of {segment.workload} on {segment.node}: {fault}", warning=True)
+        self._say(segment, "SegmentLost", f"of {_names(segment)} on {segment.node}: {fault}", warning=True)
 
     def _drain(self, segment: Segment, message: str) -> None:
         self.moves[segment.id] = Transition(segment.id, State.DRAINING, message, drain_since=self.now)
-        self._say(segment, "Draining", f"of {segment.workload}: {message}")
+        self._say(segment, "Draining", f"of {_names(segment)}: {message}")
 
     def _move(self, segment: Segment, state: State, message: str) -> None:
         self.moves[segment.id] = Transition(segment.id, state, message)
 
     def _say(self, segment: Segment, reason: str, message: str, *, warning: bool = False) -> None:
         self.events.append(NewEvent("segment", segment.id, reason, message, warning))
+
+
+def _names(one: Serving) -> str:
+    return ", ".join(workloads_of(one))
 
 
 def _can_stand_in(segment: Segment, workload: Workload) -> bool:
@@ -198,5 +211,6 @@ def _born(target: PlannedSegment) -> Segment:
         model_digest=target.model_digest,
         serve=target.serve,
         max_queue_delay_us=target.max_queue_delay_us,
+        tenants=target.tenants,
         message="planned",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from controller.model import Segment, State
+from controller.tenants import throughput_for
 
 LEAVING = frozenset({State.DRAINING, State.REMOVING})
 
@@ -38,12 +39,12 @@ def serves(segment: Segment) -> bool:
     return segment.state in (State.READY, State.FAILED) and any(endpoint.ready for endpoint in segment.endpoints)
 
 
-def capacity(segment: Segment) -> float:
-    """Requests per second that its answering processes can take."""
+def capacity(segment: Segment, workload: str) -> float:
+    """Requests per second of the workload that its answering processes can take."""
     if not serves(segment):
         return 0.0
     answering = sum(endpoint.ready for endpoint in segment.endpoints)
-    return segment.throughput * min(1.0, answering / segment.processes)
+    return throughput_for(segment, workload) * min(1.0, answering / segment.processes)
 
 
 def by_gpu(segments: Iterable[Segment]) -> dict[str, list[Segment]]:

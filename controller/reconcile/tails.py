@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from controller.model import Segment, Serve, Workload
 from controller.reconcile.demand import digest_of
 from controller.reconcile.slots import capacity
+from controller.tenants import workloads_of
 
 
 def served_digest(workload: Workload, segments: Iterable[Segment]) -> str:
@@ -14,8 +15,9 @@ def served_digest(workload: Workload, segments: Iterable[Segment]) -> str:
     wanted = digest_of(workload)
     by_digest: dict[str, float] = {}
     for segment in segments:
-        if segment.workload == workload.name and segment.serve is workload.spec.serve:
-            by_digest[segment.model_digest] = by_digest.get(segment.model_digest, 0.0) + capacity(segment)
+        if workload.name in workloads_of(segment) and segment.serve is workload.spec.serve:
+            more = capacity(segment, workload.name)
+            by_digest[segment.model_digest] = by_digest.get(segment.model_digest, 0.0) + more
     ready = by_digest.get(wanted, 0.0)
     if ready >= workload.spec.rate:
         return wanted
@@ -25,7 +27,7 @@ def served_digest(workload: Workload, segments: Iterable[Segment]) -> str:
 
 def clients_reach(workload: Workload, segments: Iterable[Segment]) -> list[Segment]:
     """The segments that the workload's clients may be sent to; whether they answer is not asked."""
-    own = [s for s in segments if s.workload == workload.name and s.serve is workload.spec.serve]
+    own = [s for s in segments if workload.name in workloads_of(s) and s.serve is workload.spec.serve]
     if workload.spec.serve is Serve.WHOLE:
         return own
     digest = served_digest(workload, own)

@@ -10,6 +10,7 @@ from common.names import name_violation
 from controller.model import Changed, Condition, Outcome, Page, Plan, PlannedSegment, Workload
 from controller.ports import PlaneStore, Snapshot, WorkloadStore
 from controller.service import rules
+from controller.tenants import throughput_for, workloads_of
 
 # The plan that a snapshot would get with `workloads` applied and `deleted` gone. Pure.
 Preview = Callable[[Snapshot, Sequence[Workload], Sequence[str]], Plan]
@@ -70,17 +71,23 @@ class Workloads:
 
 def preview_lines(name: str, plan: Plan) -> tuple[str, ...]:
     """The segments that would serve a workload, one line each."""
-    return tuple(_line(segment) for segment in plan.segments if segment.workload == name and segment.action != "remove")
+    return tuple(_line(name, segment) for segment in _staying(name, plan))
 
 
-def _line(segment: PlannedSegment) -> str:
+def _staying(name: str, plan: Plan) -> list[PlannedSegment]:
+    return [one for one in plan.segments if name in workloads_of(one) and one.action != "remove"]
+
+
+def _line(name: str, segment: PlannedSegment) -> str:
     place = f"{segment.node}/{segment.gpu_index} start {segment.start}"
-    return f"{place} {segment.profile} {segment.batch}×{segment.processes} ({segment.action})"
+    others = ", ".join(other for other in workloads_of(segment) if other != name)
+    shared = f", shared with {others}" if others else ""
+    return f"{place} {segment.profile} {segment.batch}×{segment.processes} ({segment.action}){shared}"
 
 
 def _with_forecast(workload: Workload, plan: Plan) -> Workload:
     short = next((s for s in plan.shortfalls if s.workload == workload.name), None)
-    mine = [s for s in plan.segments if s.workload == workload.name and s.action != "remove"]
+    mine = _staying(workload.name, plan)
     said = (
         Condition("Planned", False, short.reason, short.detail) if short else Condition("Planned", True, "PLANNED", "")
     )
@@ -88,6 +95,6 @@ def _with_forecast(workload: Workload, plan: Plan) -> Workload:
         workload.status,
         conditions=(said,),
         planned_segments=len(mine),
-        planned_throughput=sum(segment.throughput for segment in mine),
+        planned_throughput=sum(throughput_for(segment, workload.name) for segment in mine),
     )
     return replace(workload, status=status)

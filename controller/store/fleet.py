@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Select, Table, delete, func, select, update
+from sqlalchemy import ColumnElement, Select, Table, delete, func, or_, select, update
 
 from common.errors import FailedPrecondition, NotFound
 from controller.model import Changed, Device, Gpu, Node, Page, Segment
@@ -19,6 +20,7 @@ from controller.store.rows import parse
 from controller.store.segments import KIND, ORDER, all_segments, drop_segments, replace_segments
 from controller.store.tables import devices, gpus, nodes, segments
 from controller.store.writer import Writer
+from controller.tenants import workloads_of
 
 
 def select_nodes() -> Select[Any]:
@@ -48,7 +50,7 @@ class PgFleet:
         """Reads a page by host, GPU index and start."""
         query = select(segments)
         if workload:
-            query = query.where(segments.c.workload == workload)
+            query = query.where(_serves(workload))
         if node:
             query = query.where(segments.c.node == node)
         return await self._page(Segment, Listing(query, ORDER, ("segments", workload, node)), page_size, page_token)
@@ -66,7 +68,8 @@ class PgFleet:
 
     def watch_segments(self, resume_revision: int, workload: str) -> AsyncIterator[Changed[Segment]]:
         """Endless changes. OutOfRange if the revision is no longer kept."""
-        feed = Feed(self._database, KIND, Segment, all_segments, lambda s: workload in ("", s.workload))
+        wanted = partial(_wanted, workload)
+        feed = Feed(self._database, KIND, Segment, all_segments, wanted)
         return feed.follow(resume_revision)
 
     async def delete_node(self, name: str, *, request_id: str) -> None:
@@ -115,6 +118,16 @@ class PgFleet:
                 return
             await _forget(writer, table, kind, name)
             await remember(writer, request, {})
+
+
+def _serves(workload: str) -> ColumnElement[bool]:
+    """Rows of segments that the workload, or the group, has or shares."""
+    return or_(segments.c.workload == workload, segments.c.tenants.contains([{"workload": workload}]))
+
+
+def _wanted(workload: str, segment: Segment) -> bool:
+    """The same of a value; "" is every workload."""
+    return workload in ("", segment.workload, *workloads_of(segment))
 
 
 async def _due(writer: Writer, request: Request, differs: bool) -> bool:

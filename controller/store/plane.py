@@ -127,7 +127,8 @@ async def _write(writer: Writer, decision: Decision) -> None:
     known = {segment.id: segment for segment in await all_segments(writer.connection)}
     await drop_segments(writer, [known[i] for i in decision.forget if i in known])
     moved = [_moved(known[t.segment_id], t) for t in decision.transitions if t.segment_id in known]
-    await replace_segments(writer, moved)
+    given = [shares.of(known[shares.segment_id]) for shares in decision.shares if shares.segment_id in known]
+    await replace_segments(writer, (*moved, *given))
     await add_segments(writer, decision.create)
     await hold_slots(writer, (*moved, *decision.create))
     for name, status in decision.statuses:

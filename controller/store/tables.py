@@ -218,6 +218,7 @@ segments = Table(
     Column("drain_since", TIME),
     Column("gone", Boolean, nullable=False),
     Column("pinned", Boolean, nullable=False, server_default="false"),
+    Column("tenants", JSONB, nullable=False, server_default=text("'[]'")),  # who shares it
     CheckConstraint("start >= 0 AND memory_slices >= 1 AND start + memory_slices <= 8", name="slots_on_gpu"),
     CheckConstraint("gpcs IN (1, 2, 3, 4, 7)", name="gpcs_legal"),
     CheckConstraint("batch >= 1 AND processes >= 1", name="counts_positive"),

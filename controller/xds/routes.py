@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from controller.model import Endpoint, Segment
 from controller.ports import Snapshot
 from controller.reconcile import capacity, clients_reach, serves
+from controller.tenants import workloads_of
 
 # The weights of one cluster must add up to less than this.
 WEIGHT_SUM = 1 << 32
@@ -36,9 +37,10 @@ def routes(snapshot: Snapshot) -> tuple[Route, ...]:
     """Every workload by name, with the segments that answer now, weighted by what they can take."""
     by_workload: dict[str, list[Segment]] = {}
     for segment in snapshot.segments:
-        by_workload.setdefault(segment.workload, []).append(segment)
+        for name in workloads_of(segment):
+            by_workload.setdefault(name, []).append(segment)
     named = sorted(snapshot.workloads, key=lambda workload: workload.name)
-    return tuple(Route(w.name, _groups(clients_reach(w, by_workload.get(w.name, ())))) for w in named)
+    return tuple(Route(w.name, _groups(w.name, clients_reach(w, by_workload.get(w.name, ())))) for w in named)
 
 
 def hosts(all_routes: Iterable[Route]) -> set[str]:
@@ -57,9 +59,9 @@ def resolved(route: Route, addresses: Mapping[str, str]) -> Route:
     return Route(route.name, tuple(groups))
 
 
-def _groups(segments: Iterable[Segment]) -> tuple[Group, ...]:
+def _groups(workload: str, segments: Iterable[Segment]) -> tuple[Group, ...]:
     serving = sorted((segment for segment in segments if serves(segment)), key=lambda s: (s.node, s.id))
-    weights = scaled([capacity(segment) for segment in serving])
+    weights = scaled([capacity(segment, workload) for segment in serving])
     return tuple(
         Group(segment.node, segment.id, weight, tuple(end for end in segment.endpoints if end.ready))
         for segment, weight in zip(serving, weights, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sliceplane.cli.tables import Column, age, clock, dash, number, short, size, tenths, yes
+from sliceplane.tenants import Tenant, workload_names
 from sliceplane.types import (
     Condition,
     Device,
@@ -119,7 +120,7 @@ GPU: tuple[Column[Gpu], ...] = (
 )
 SEGMENT: tuple[Column[Segment], ...] = (
     Column("ID", lambda one: one.id),
-    Column("WORKLOAD", lambda one: one.workload),
+    Column("WORKLOAD", workload_names),
     Column("GPU", lambda one: f"{one.node}/{one.gpu_index}"),
     Column("START", lambda one: str(one.start), right=True),
     Column("PROFILE", lambda one: one.profile),
@@ -135,6 +136,14 @@ SEGMENT: tuple[Column[Segment], ...] = (
     Column("DIGEST", lambda one: short(one.model_digest), wide=True),
     Column("MIG", lambda one: dash(one.mig_uuid), wide=True),
     Column("ENDPOINTS", lambda one: ",".join(f"{e.host}:{e.port}" for e in one.endpoints) or "-", wide=True),
+)
+TENANT: tuple[Column[Tenant], ...] = (
+    Column("WORKLOAD", lambda one: one.workload),
+    Column("BATCH", lambda one: str(one.batch), right=True),
+    Column("PRIORITY", lambda one: str(one.priority), right=True),
+    Column("ITEMS/S", lambda one: tenths(one.throughput), right=True),
+    Column("LATENCY MS", lambda one: tenths(one.latency_ms), right=True),
+    Column("DIGEST", lambda one: short(one.model_digest)),
 )
 ENDPOINT: tuple[Column[Endpoint], ...] = (
     Column("ADDRESS", lambda one: f"{one.host}:{one.port}"),
@@ -173,7 +182,7 @@ PLAN: tuple[Column[Plan], ...] = (
 )
 PLANNED_SEGMENT: tuple[Column[PlannedSegment], ...] = (
     Column("ACTION", lambda one: one.action),
-    Column("WORKLOAD", lambda one: one.workload),
+    Column("WORKLOAD", workload_names),
     Column("GPU", lambda one: f"{one.node}/{one.gpu_index}"),
     Column("START", lambda one: str(one.start), right=True),
     Column("PROFILE", lambda one: one.profile),

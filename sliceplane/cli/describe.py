@@ -13,6 +13,7 @@ from sliceplane.cli.plan_live import show_plan
 from sliceplane.cli.session import LiveCommand, Session, bad_input, pass_session
 from sliceplane.cli.tables import age, clock, dash, number, show_table, size, yes
 from sliceplane.client import Client
+from sliceplane.tenants import workload_names
 from sliceplane.types import Device, Event, Gpu, Model, Node, Plan, Profile, Segment, Workload
 
 RECENT = 10
@@ -167,16 +168,20 @@ def _segment(client: Client, one: Segment) -> None:
     _fields(
         [
             ("Id", one.id),
-            ("Workload", one.workload),
+            ("Workloads" if one.tenants else "Workload", workload_names(one)),
             ("GPU", f"{one.node}/{one.gpu_index} ({one.gpu_uuid})"),
             ("Instance", f"{one.profile} at {one.start} ({dash(one.mig_uuid)})"),
             ("Plan", f"batch {one.batch}, {one.processes} processes"),
             ("Capacity", f"{number(one.throughput)} items/s, {number(one.latency_ms)} ms a batch"),
-            ("Serve", f"{one.serve} of {dash(one.model_digest)}"),
+            (
+                "Serve",
+                f"{one.serve}, shared as {one.workload}" if one.tenants else f"{one.serve} of {dash(one.model_digest)}",
+            ),
             ("State", f"{one.state}: {one.message}" if one.message else one.state),
             ("Restarts", one.restarts),
         ]
     )
+    _section("Tenants", columns.TENANT, one.tenants)
     _section("Endpoints", columns.ENDPOINT, one.endpoints)
     _events(client, "segment", one.id)
 

@@ -9,6 +9,7 @@ from common.mig import A100_80GB, Geometry, geometry_of, gpcs_of
 from controller.allocator import Plan as OfflinePlan
 from sliceplane.cli.session import console, drawing_width
 from sliceplane.gpu_map import Block, Row, draw
+from sliceplane.tenants import workload_names
 from sliceplane.types import Gpu, Plan, PlannedSegment, Segment
 
 MARK = {"planned": "+", "creating": "+", "failed": "!", "draining": "~", "removing": "~"}
@@ -27,7 +28,16 @@ def fleet_rows(gpus: Iterable[Gpu], segments: Iterable[Segment]) -> list[Row]:
     for one in segments:
         mark = MARK.get(one.state, "")
         on[one.gpu_uuid].append(
-            Block(one.workload, one.start, one.memory_slices, one.gpcs, one.batch, one.processes, one.throughput, mark)
+            Block(
+                workload_names(one),
+                one.start,
+                one.memory_slices,
+                one.gpcs,
+                one.batch,
+                one.processes,
+                one.throughput,
+                mark,
+            )
         )
     return [_row(gpu, on[gpu.uuid]) for gpu in gpus]
 
@@ -60,7 +70,7 @@ def _planned(one: PlannedSegment, geometry: Geometry) -> Block:
     slots = next((p.memory_slices for p in geometry.profiles if p.name == one.profile), 0)
     slots = slots or next((p.memory_slices for p in geometry.defaults if p.gpcs == one.gpcs), one.gpcs)
     mark = "+" if one.action == "create" else ""
-    return Block(one.workload, one.start, slots, one.gpcs, one.batch, one.processes, one.throughput, mark)
+    return Block(workload_names(one), one.start, slots, one.gpcs, one.batch, one.processes, one.throughput, mark)
 
 
 def _row(gpu: Gpu, blocks: Sequence[Block]) -> Row:

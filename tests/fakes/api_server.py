@@ -130,7 +130,8 @@ class FakeApi:
         its = [
             one
             for one in self.state.segments.values()
-            if wanted[0] in ("", one.workload) and wanted[1] in ("", one.node)
+            if wanted[0] in ("", one.workload, *(tenant.workload for tenant in one.tenants))
+            and wanted[1] in ("", one.node)
         ]
         items, token = self.page(request, its)
         return fleet_pb2.ListSegmentsResponse(segments=items, next_page_token=token)

@@ -47,7 +47,14 @@ class FakePlaneStore:
         after = applied(self.state, decision)
         _check_tables(self.state, decision, after)
         nodes = [replace(n, desired=n.desired + (n.name in decision.desired)) for n in after.nodes]
-        real = decision.create or decision.transitions or decision.forget or decision.plan or decision.desired
+        real = (
+            decision.create
+            or decision.transitions
+            or decision.forget
+            or decision.plan
+            or decision.desired
+            or decision.shares
+        )
         plan = after.last_plan
         if decision.plan is not None:
             number = self.state.last_plan.id + 1 if self.state.last_plan else 1

@@ -9,12 +9,21 @@ import pytest
 
 from common.errors import Conflict
 from controller.model import Condition, Endpoint, Plan, PlannedSegment, State, WorkloadStatus
-from controller.ports import Decision, NewEvent, PlaneStore, Snapshot, Transition
+from controller.ports import Decision, NewEvent, PlaneStore, Shares, Snapshot, Transition
 from controller.stores import Stores
+from controller.tenants import Tenant
 from tests.fakes.plane import FakePlaneStore
 from tests.plane_values import digest, gpu, node, segment, version, workload
 
 pytestmark = pytest.mark.contract
+
+
+SHARED = replace(
+    segment(),
+    workload="shared-1",
+    model_digest="",
+    tenants=(Tenant("cat", digest(), 4, 1, 2.0, 10.0), Tenant("dog", digest("b"), 1, 64, 1.0, 12.0)),
+)
 
 
 @dataclass
@@ -80,6 +89,19 @@ async def test_a_decision_is_read_back(case: Case) -> None:
     assert (after.last_plan.id, after.last_plan.segments, after.last_inputs) == (1, (planned,), "key")
     assert after.workloads[0].status == status
     assert after.nodes[0].desired == before.nodes[0].desired + 1
+
+
+async def test_a_shared_segment_is_read_back(case: Case) -> None:
+    """Its tenants stay as they were born whatever its host reports; what they get follows their rates."""
+    await case.commit(Decision(create=(SHARED,)))
+    seen = replace(segment(), state=State.READY)
+    await case.store.node_observed(node(), [gpu("GPU-0"), gpu("GPU-1", index=1)], [seen])
+    before = await case.store.snapshot()
+    assert before.segments == (replace(SHARED, state=State.READY),)
+    tenants = (replace(SHARED.tenants[0], throughput=3.0), SHARED.tenants[1])
+    after = await case.commit(Decision(shares=(Shares("seg-1", 4.0, 12.0, tenants),)))
+    assert after.segments == (replace(before.segments[0], throughput=4.0, latency_ms=12.0, tenants=tenants),)
+    assert after.basis > before.basis
 
 
 async def test_one_of_two_planners_on_the_same_basis_gets_a_conflict(case: Case) -> None:

@@ -192,3 +192,23 @@ def test_forgetting_a_node(cli: Cli, api: ApiState, fleet: str) -> None:
     assert cli("delete", "node", "sim-a", "--server", fleet).code == 1
     assert cli("delete", "gpu", "sim-a/0", "--server", fleet).code == 2
     assert api.nodes == {}
+
+
+def test_shared_segments_are_shown_by_their_workloads(api: ApiState, fleet: str, cli: Cli) -> None:
+    """Lists, maps and plans name the tenants; the segment's page has a line for each; JSON has them all."""
+    tenants = [type_pb2.Tenant(workload=name, batch=2, priority=64, throughput=1.5) for name in ("cat", "dog")]
+    api.segments["aa-1"].MergeFrom(fleet_pb2.Segment(workload="shared-1", tenants=tenants))
+    api.preview.segments[0].MergeFrom(plan_pb2.PlannedSegment(workload="shared-1", tenants=tenants))
+    at = ("--server", fleet)
+    listed = cli(*at, "get", "segments").out
+    assert "cat, dog" in listed
+    assert "shared-1" not in listed
+    page = cli(*at, "describe", "segment", "aa-1").out
+    assert "cat, dog" in page
+    assert "shared as shared-1" in page
+    assert [line.split()[:4] for line in page.splitlines() if "64" in line] == [
+        [name, "2", "64", "1.5"] for name in ("cat", "dog")
+    ]
+    assert "cat, dog" in cli(*at, "plan").out
+    found = json.loads(cli(*at, "plan", "-o", "json").out)["segments"][0]
+    assert (found["workload"], [one["workload"] for one in found["tenants"]]) == ("shared-1", ["cat", "dog"])

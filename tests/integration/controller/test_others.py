@@ -15,6 +15,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from common.errors import FailedPrecondition
 from controller.model import Condition, Device, Plan, State
 from controller.ports import Decision, NewEvent, Transition
+from controller.tenants import Tenant
 from protos.sliceplane.event.v1 import event_pb2 as events
 from protos.sliceplane.fleet.v1 import fleet_pb2 as fleet
 from protos.sliceplane.plan.v1 import plan_pb2 as plans
@@ -249,3 +250,21 @@ async def test_health_and_reflection(api: Api) -> None:
     asked = iter([reflection_pb2.ServerReflectionRequest(list_services="")])
     listed = await anext(aiter(reflection.ServerReflectionInfo(asked)))
     assert set(services) <= {service.name for service in listed.list_services_response.service}
+
+
+async def test_segments_of_a_workload_are_its_shared_ones_too(api: Api) -> None:
+    """Lists and watches filtered by a workload hold what it shares with others, and nothing else."""
+    plane = api.stores.plane
+    await plane.node_hello(node())
+    await plane.node_observed(node(), [gpu()], [])
+    tenants = (Tenant("cat", "", 1, 1, 1.0, 5.0), Tenant("dog", "", 1, 64, 1.0, 5.0))
+    shared = replace(segment("seg-2", start=1), workload="shared-1", model_digest="", tenants=tenants)
+    await api.stores.leader.hold()
+    snapshot = await plane.snapshot()
+    decision = Decision(create=(segment("seg-1"), shared))
+    await plane.commit(decision, basis=snapshot.basis, epoch=api.stores.leader.epoch)
+    for name, ids in {"cat": ["seg-1", "seg-2"], "dog": ["seg-2"], "shared-1": ["seg-2"], "do": []}.items():
+        found = (await api.fleet.ListSegments(fleet.ListSegmentsRequest(workload=name))).segments
+        assert [one.id for one in found] == ids
+        watched = await take(aiter(api.fleet.WatchSegments(fleet.WatchSegmentsRequest(workload=name))), len(ids) + 1)
+        assert [one.segment.id for one in watched] == [*ids, ""]

@@ -178,6 +178,15 @@ def test_settings_come_from_flags_and_environment(tmp_path: Path) -> None:
     assert found.models == (tmp_path / "sliceplane" / "models").as_uri()
 
 
+@pytest.mark.parametrize("other", ["--algorithm=parvagpu", "--slo-model=half"])
+def test_sharing_needs_the_optimal_planner_and_the_queueing_rule(other: str) -> None:
+    """Any other choice beside it is refused with both flags named; by themselves they go together."""
+    assert settings("--share-segments").how.share
+    refused = CliRunner().invoke(main, ["--share-segments", other])
+    assert refused.exit_code == 2
+    assert f"--share-segments needs {other.partition('=')[0]}" in refused.output
+
+
 def test_help_names_every_option() -> None:
     """--help lists every flag."""
     text = CliRunner().invoke(main, ["--help"]).output

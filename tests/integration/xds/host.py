@@ -28,6 +28,11 @@ class EchoHost:
         self._desired = node_pb2.Desired()
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def desired(self) -> list[node_pb2.SegmentSpec]:
+        """What it was told to run last."""
+        return list(self._desired.segments)
+
     async def __aenter__(self) -> EchoHost:
         self._task = asyncio.create_task(self._run())
         return self

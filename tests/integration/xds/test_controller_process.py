@@ -23,12 +23,15 @@ from tests.integration.xds.plane import Client
 from tests.onnx_files import identity, sha256
 from tests.strategies_reconcile import profile
 
+# It changes segments with every rate: what is tried here.
+PAPER = ("--algorithm", "parvagpu", "--slo-model", "half")
+
 
 class Process:
-    """A controller that can be killed and started again on its ports."""
+    """A controller that can be killed and started again on its ports; `how` it plans."""
 
-    def __init__(self, database: str, folder: Path) -> None:
-        self._database, self._folder = database, folder
+    def __init__(self, database: str, folder: Path, *how: str) -> None:
+        self._database, self._folder, self._how = database, folder, how
         self.ports: dict[str, int] = {}
         self._process: asyncio.subprocess.Process | None = None
 
@@ -39,8 +42,7 @@ class Process:
         api, xds, http = (f"127.0.0.1:{self.ports.get(name, 0)}" for name in ("api", "xds", "http"))
         addresses = ("--listen", api, "--xds-listen", xds, "--http-listen", http)
         common = ("--state-dir", str(self._folder), "--database-url", self._database, "--port-file", str(file))
-        paper = ("--algorithm", "parvagpu", "--slo-model", "half")  # it changes segments with every rate: what is tried
-        arguments = ("-m", "controller.main", *addresses, *common, *paper, "--drain-seconds", "1")
+        arguments = ("-m", "controller.main", *addresses, *common, *self._how, "--drain-seconds", "1")
         self._process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
         async with asyncio.timeout(30):
             while not file.exists():  # noqa: ASYNC110 - another process writes it
@@ -84,23 +86,27 @@ class Operator:
         given = profile_pb2.Profile(name="small", points=points)
         await self._profiles.ImportProfile(profile_pb2.ImportProfileRequest(profile=given))
 
-    async def apply(self, rate: float, slo_ms: float = 100.0) -> None:
-        """Applies workload "echo"."""
+    async def apply(self, rate: float, slo_ms: float = 100.0, name: str = "echo") -> None:
+        """Applies a workload."""
         spec = workload_pb2.WorkloadSpec(model="small", rate=rate, slo_ms=slo_ms)
-        asked = workload_pb2.Workload(name="echo", spec=spec)
+        asked = workload_pb2.Workload(name=name, spec=spec)
         await self._workloads.ApplyWorkload(workload_pb2.ApplyWorkloadRequest(workload=asked))
 
     async def shares(self) -> dict[str, float]:
         """Each segment's part of the planned throughput."""
-        listed = (await self._fleet.ListSegments(fleet_pb2.ListSegmentsRequest(workload="echo"))).segments
+        listed = await self.segments("echo")
         total = sum(segment.throughput for segment in listed)
         return {segment.id: segment.throughput / total for segment in listed}
 
-    async def ready(self) -> workload_pb2.WorkloadStatus:
+    async def segments(self, name: str) -> list[fleet_pb2.Segment]:
+        """Those that serve a workload."""
+        return list((await self._fleet.ListSegments(fleet_pb2.ListSegmentsRequest(workload=name))).segments)
+
+    async def ready(self, name: str = "echo") -> workload_pb2.WorkloadStatus:
         """Returns once the workload is ready as applied last."""
         async with asyncio.timeout(20):
             while True:
-                got = (await self._workloads.GetWorkload(workload_pb2.GetWorkloadRequest(name="echo"))).workload
+                got = (await self._workloads.GetWorkload(workload_pb2.GetWorkloadRequest(name=name))).workload
                 holds = {condition.type: condition.status for condition in got.status.conditions}
                 if got.status.observed_generation == got.generation and holds.get("Ready") == 1:
                     return got.status  # type: ignore[no-any-return]
@@ -116,7 +122,7 @@ def _upload(name: str, content: bytes) -> Iterator[model_pb2.UploadModelRequest]
 @pytest.fixture
 async def controller(database: str, tmp_path: Path) -> AsyncIterator[Process]:
     """A running controller."""
-    process = Process(database, tmp_path)
+    process = Process(database, tmp_path, *PAPER)
     await process.start()
     yield process
     await process.end()
@@ -195,3 +201,34 @@ async def test_restart_interrupts_no_call(controller: Process, host: EchoHost, h
     answers, errors = await client.result()
     assert not errors
     assert answers.keys() & before
+
+
+async def test_sharing_a_segment_and_leaving_it_costs_no_call(database: str, tmp_path: Path) -> None:
+    """Two light workloads come to share a segment, until one asks for more: both are answered all the time."""
+    process = Process(database, tmp_path, "--share-segments")
+    await process.start()
+    async with EchoHost(process.api) as host, aio_channel(process.api) as channel:
+        operator = Operator(channel)
+        await operator.prepare()
+        await operator.apply(5, name="cat")
+        await operator.ready("cat")
+        alone = set(host.running)
+        cat = await Client.start(process.ports["xds"], target="xds:///cat")
+        await cat.answered(*alone)
+        await operator.apply(5, name="dog")
+        await operator.ready("dog")
+        dog = await Client.start(process.ports["xds"], target="xds:///dog")
+        await cat.answered(but=alone)
+        (group,) = [one for one in host.desired if one.tenants]
+        assert [(one.workload, one.model_digest) for one in group.tenants] == [
+            (name, sha256(identity())) for name in ("cat", "dog")
+        ]
+        assert (group.model_digest, group.processes, group.max_queue_delay_us) == ("", 1, 0)
+        await dog.answered(group.id)
+        await operator.apply(150, name="dog")
+        await operator.ready("dog")
+        await dog.answered(but={group.id})
+        assert {one.id for one in await operator.segments("dog")} != {group.id}
+        await asyncio.sleep(1.5)  # what was replaced drains, and is stopped
+        assert [errors for _, errors in (await cat.result(), await dog.result())] == [{}, {}]
+    await process.end()

@@ -163,10 +163,11 @@ class Segment(_message.Message):
     MIG_UUID_FIELD_NUMBER: _builtins.int
     RESTARTS_FIELD_NUMBER: _builtins.int
     PINNED_FIELD_NUMBER: _builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Unique id."""
     workload: _builtins.str
-    """Workload that it serves."""
+    """Workload that it serves; of a shared one the group's name."""
     node: _builtins.str
     """Its host."""
     gpu_uuid: _builtins.str
@@ -190,7 +191,7 @@ class Segment(_message.Message):
     latency_ms: _builtins.float
     """Planned latency of one batch, milliseconds."""
     model_digest: _builtins.str
-    """Digest of the model version."""
+    """Digest of the model version; empty where it is shared."""
     serve: _type_pb2.ServeKind.ValueType
     """What runs on it."""
     state: _type_pb2.SegmentState.ValueType
@@ -206,6 +207,10 @@ class Segment(_message.Message):
     @_builtins.property
     def endpoints(self) -> _containers.RepeatedCompositeFieldContainer[_type_pb2.Endpoint]:
         """Where its processes answer."""
+
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedCompositeFieldContainer[_type_pb2.Tenant]:
+        """Workloads that share it; empty: it is not shared."""
 
     def __init__(
         self,
@@ -231,10 +236,11 @@ class Segment(_message.Message):
         mig_uuid: _builtins.str = ...,
         restarts: _builtins.int = ...,
         pinned: _builtins.bool = ...,
+        tenants: _abc.Iterable[_type_pb2.Tenant] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "endpoints", b"endpoints", "gpcs", b"gpcs", "gpu_index", b"gpu_index", "gpu_uuid", b"gpu_uuid", "id", b"id", "latency_ms", b"latency_ms", "memory_slices", b"memory_slices", "message", b"message", "mig_uuid", b"mig_uuid", "model_digest", b"model_digest", "node", b"node", "pinned", b"pinned", "processes", b"processes", "profile", b"profile", "restarts", b"restarts", "serve", b"serve", "start", b"start", "state", b"state", "throughput", b"throughput", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "endpoints", b"endpoints", "gpcs", b"gpcs", "gpu_index", b"gpu_index", "gpu_uuid", b"gpu_uuid", "id", b"id", "latency_ms", b"latency_ms", "memory_slices", b"memory_slices", "message", b"message", "mig_uuid", b"mig_uuid", "model_digest", b"model_digest", "node", b"node", "pinned", b"pinned", "processes", b"processes", "profile", b"profile", "restarts", b"restarts", "serve", b"serve", "start", b"start", "state", b"state", "tenants", b"tenants", "throughput", b"throughput", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -439,7 +445,7 @@ class ListSegmentsRequest(_message.Message):
     page_token: _builtins.str
     """From the previous page; empty: the first."""
     workload: _builtins.str
-    """Only of this workload; empty: all."""
+    """Only those that serve this workload, shared ones too; empty: all."""
     node: _builtins.str
     """Only on this host; empty: all."""
     def __init__(
@@ -555,7 +561,7 @@ class WatchSegmentsRequest(_message.Message):
     resume_revision: _builtins.int
     """Send changes after this revision; 0: send every segment as it is now first, then a bookmark, then changes."""
     workload: _builtins.str
-    """Only of this workload; empty: all."""
+    """Only those that serve this workload, shared ones too; empty: all."""
     def __init__(
         self,
         *,

@@ -23,36 +23,37 @@ _sym_db = _symbol_database.Default()
 
 
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
+from protos.sliceplane.type.v1 import type_pb2 as protos_dot_sliceplane_dot_type_dot_v1_dot_type__pb2
 from protos.sliceplane.workload.v1 import workload_pb2 as protos_dot_sliceplane_dot_workload_dot_v1_dot_workload__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/sliceplane/plan/v1/plan.proto\x12\x12sliceplane.plan.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a,protos/sliceplane/workload/v1/workload.proto\"\xfd\x01\n\x0ePlannedSegment\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08gpu_uuid\x18\x02 \x01(\t\x12\x11\n\tgpu_index\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\r\x12\x0f\n\x07profile\x18\x05 \x01(\t\x12\x0c\n\x04gpcs\x18\x06 \x01(\r\x12\x10\n\x08workload\x18\x07 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x08 \x01(\r\x12\x11\n\tprocesses\x18\t \x01(\r\x12\x12\n\nthroughput\x18\n \x01(\x01\x12\x12\n\nlatency_ms\x18\x0b \x01(\x01\x12.\n\x06\x61\x63tion\x18\x0c \x01(\x0e\x32\x1e.sliceplane.plan.v1.PlanAction\"=\n\tShortfall\x12\x10\n\x08workload\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\x95\x02\n\x04Plan\x12\n\n\x02id\x18\x01 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\talgorithm\x18\x03 \x01(\t\x12\x0c\n\x04gpus\x18\x04 \x01(\r\x12\x13\n\x0blower_bound\x18\x05 \x01(\r\x12\x0c\n\x04gpcs\x18\x06 \x01(\r\x12\x34\n\x08segments\x18\x07 \x03(\x0b\x32\".sliceplane.plan.v1.PlannedSegment\x12\x31\n\nshortfalls\x18\x08 \x03(\x0b\x32\x1d.sliceplane.plan.v1.Shortfall\x12\x0f\n\x07trigger\x18\t \x01(\t\x12\x12\n\nelapsed_ms\x18\n \x01(\x01\"\x1c\n\x0eGetPlanRequest\x12\n\n\x02id\x18\x01 \x01(\x03\"9\n\x0fGetPlanResponse\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.sliceplane.plan.v1.Plan\"9\n\x10ListPlansRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x11ListPlansResponse\x12\'\n\x05plans\x18\x01 \x03(\x0b\x32\x18.sliceplane.plan.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Z\n\x12PreviewPlanRequest\x12\x33\n\tworkloads\x18\x01 \x03(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x0f\n\x07\x64\x65leted\x18\x02 \x03(\t\"=\n\x13PreviewPlanResponse\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.sliceplane.plan.v1.Plan*o\n\nPlanAction\x12\x1b\n\x17PLAN_ACTION_UNSPECIFIED\x10\x00\x12\x14\n\x10PLAN_ACTION_KEEP\x10\x01\x12\x16\n\x12PLAN_ACTION_CREATE\x10\x02\x12\x16\n\x12PLAN_ACTION_REMOVE\x10\x03\x32\x9b\x02\n\x0bPlanService\x12R\n\x07GetPlan\x12\".sliceplane.plan.v1.GetPlanRequest\x1a#.sliceplane.plan.v1.GetPlanResponse\x12X\n\tListPlans\x12$.sliceplane.plan.v1.ListPlansRequest\x1a%.sliceplane.plan.v1.ListPlansResponse\x12^\n\x0bPreviewPlan\x12&.sliceplane.plan.v1.PreviewPlanRequest\x1a\'.sliceplane.plan.v1.PreviewPlanResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/sliceplane/plan/v1/plan.proto\x12\x12sliceplane.plan.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a$protos/sliceplane/type/v1/type.proto\x1a,protos/sliceplane/workload/v1/workload.proto\"\xaa\x02\n\x0ePlannedSegment\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08gpu_uuid\x18\x02 \x01(\t\x12\x11\n\tgpu_index\x18\x03 \x01(\r\x12\r\n\x05start\x18\x04 \x01(\r\x12\x0f\n\x07profile\x18\x05 \x01(\t\x12\x0c\n\x04gpcs\x18\x06 \x01(\r\x12\x10\n\x08workload\x18\x07 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x08 \x01(\r\x12\x11\n\tprocesses\x18\t \x01(\r\x12\x12\n\nthroughput\x18\n \x01(\x01\x12\x12\n\nlatency_ms\x18\x0b \x01(\x01\x12.\n\x06\x61\x63tion\x18\x0c \x01(\x0e\x32\x1e.sliceplane.plan.v1.PlanAction\x12+\n\x07tenants\x18\r \x03(\x0b\x32\x1a.sliceplane.type.v1.Tenant\"=\n\tShortfall\x12\x10\n\x08workload\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"\x95\x02\n\x04Plan\x12\n\n\x02id\x18\x01 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\talgorithm\x18\x03 \x01(\t\x12\x0c\n\x04gpus\x18\x04 \x01(\r\x12\x13\n\x0blower_bound\x18\x05 \x01(\r\x12\x0c\n\x04gpcs\x18\x06 \x01(\r\x12\x34\n\x08segments\x18\x07 \x03(\x0b\x32\".sliceplane.plan.v1.PlannedSegment\x12\x31\n\nshortfalls\x18\x08 \x03(\x0b\x32\x1d.sliceplane.plan.v1.Shortfall\x12\x0f\n\x07trigger\x18\t \x01(\t\x12\x12\n\nelapsed_ms\x18\n \x01(\x01\"\x1c\n\x0eGetPlanRequest\x12\n\n\x02id\x18\x01 \x01(\x03\"9\n\x0fGetPlanResponse\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.sliceplane.plan.v1.Plan\"9\n\x10ListPlansRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"U\n\x11ListPlansResponse\x12\'\n\x05plans\x18\x01 \x03(\x0b\x32\x18.sliceplane.plan.v1.Plan\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"Z\n\x12PreviewPlanRequest\x12\x33\n\tworkloads\x18\x01 \x03(\x0b\x32 .sliceplane.workload.v1.Workload\x12\x0f\n\x07\x64\x65leted\x18\x02 \x03(\t\"=\n\x13PreviewPlanResponse\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.sliceplane.plan.v1.Plan*o\n\nPlanAction\x12\x1b\n\x17PLAN_ACTION_UNSPECIFIED\x10\x00\x12\x14\n\x10PLAN_ACTION_KEEP\x10\x01\x12\x16\n\x12PLAN_ACTION_CREATE\x10\x02\x12\x16\n\x12PLAN_ACTION_REMOVE\x10\x03\x32\x9b\x02\n\x0bPlanService\x12R\n\x07GetPlan\x12\".sliceplane.plan.v1.GetPlanRequest\x1a#.sliceplane.plan.v1.GetPlanResponse\x12X\n\tListPlans\x12$.sliceplane.plan.v1.ListPlansRequest\x1a%.sliceplane.plan.v1.ListPlansResponse\x12^\n\x0bPreviewPlan\x12&.sliceplane.plan.v1.PreviewPlanRequest\x1a\'.sliceplane.plan.v1.PreviewPlanResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.sliceplane.plan.v1.plan_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PLANACTION']._serialized_start=1128
-  _globals['_PLANACTION']._serialized_end=1239
-  _globals['_PLANNEDSEGMENT']._serialized_start=140
-  _globals['_PLANNEDSEGMENT']._serialized_end=393
-  _globals['_SHORTFALL']._serialized_start=395
-  _globals['_SHORTFALL']._serialized_end=456
-  _globals['_PLAN']._serialized_start=459
-  _globals['_PLAN']._serialized_end=736
-  _globals['_GETPLANREQUEST']._serialized_start=738
-  _globals['_GETPLANREQUEST']._serialized_end=766
-  _globals['_GETPLANRESPONSE']._serialized_start=768
-  _globals['_GETPLANRESPONSE']._serialized_end=825
-  _globals['_LISTPLANSREQUEST']._serialized_start=827
-  _globals['_LISTPLANSREQUEST']._serialized_end=884
-  _globals['_LISTPLANSRESPONSE']._serialized_start=886
-  _globals['_LISTPLANSRESPONSE']._serialized_end=971
-  _globals['_PREVIEWPLANREQUEST']._serialized_start=973
-  _globals['_PREVIEWPLANREQUEST']._serialized_end=1063
-  _globals['_PREVIEWPLANRESPONSE']._serialized_start=1065
-  _globals['_PREVIEWPLANRESPONSE']._serialized_end=1126
-  _globals['_PLANSERVICE']._serialized_start=1242
-  _globals['_PLANSERVICE']._serialized_end=1525
+  _globals['_PLANACTION']._serialized_start=1211
+  _globals['_PLANACTION']._serialized_end=1322
+  _globals['_PLANNEDSEGMENT']._serialized_start=178
+  _globals['_PLANNEDSEGMENT']._serialized_end=476
+  _globals['_SHORTFALL']._serialized_start=478
+  _globals['_SHORTFALL']._serialized_end=539
+  _globals['_PLAN']._serialized_start=542
+  _globals['_PLAN']._serialized_end=819
+  _globals['_GETPLANREQUEST']._serialized_start=821
+  _globals['_GETPLANREQUEST']._serialized_end=849
+  _globals['_GETPLANRESPONSE']._serialized_start=851
+  _globals['_GETPLANRESPONSE']._serialized_end=908
+  _globals['_LISTPLANSREQUEST']._serialized_start=910
+  _globals['_LISTPLANSREQUEST']._serialized_end=967
+  _globals['_LISTPLANSRESPONSE']._serialized_start=969
+  _globals['_LISTPLANSRESPONSE']._serialized_end=1054
+  _globals['_PREVIEWPLANREQUEST']._serialized_start=1056
+  _globals['_PREVIEWPLANREQUEST']._serialized_end=1146
+  _globals['_PREVIEWPLANRESPONSE']._serialized_start=1148
+  _globals['_PREVIEWPLANRESPONSE']._serialized_end=1209
+  _globals['_PLANSERVICE']._serialized_start=1325
+  _globals['_PLANSERVICE']._serialized_end=1608
 # @@protoc_insertion_point(module_scope)

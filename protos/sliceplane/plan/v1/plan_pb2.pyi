@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from protos.sliceplane.type.v1 import type_pb2 as _type_pb2
 from protos.sliceplane.workload.v1 import workload_pb2 as _workload_pb2
 import builtins as _builtins
 import sys
@@ -67,6 +68,7 @@ class PlannedSegment(_message.Message):
     THROUGHPUT_FIELD_NUMBER: _builtins.int
     LATENCY_MS_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
+    TENANTS_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     """Host of the GPU."""
     gpu_uuid: _builtins.str
@@ -80,7 +82,7 @@ class PlannedSegment(_message.Message):
     gpcs: _builtins.int
     """GPCs of the instance."""
     workload: _builtins.str
-    """Workload that it serves."""
+    """Workload that it serves; of a shared one the group's name."""
     batch: _builtins.int
     """Batch size, items."""
     processes: _builtins.int
@@ -91,6 +93,10 @@ class PlannedSegment(_message.Message):
     """Latency of one batch, milliseconds."""
     action: Global___PlanAction.ValueType
     """What this plan does with it."""
+    @_builtins.property
+    def tenants(self) -> _containers.RepeatedCompositeFieldContainer[_type_pb2.Tenant]:
+        """Workloads that share it; empty: it is not shared."""
+
     def __init__(
         self,
         *,
@@ -106,10 +112,11 @@ class PlannedSegment(_message.Message):
         throughput: _builtins.float = ...,
         latency_ms: _builtins.float = ...,
         action: Global___PlanAction.ValueType = ...,
+        tenants: _abc.Iterable[_type_pb2.Tenant] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "batch", b"batch", "gpcs", b"gpcs", "gpu_index", b"gpu_index", "gpu_uuid", b"gpu_uuid", "latency_ms", b"latency_ms", "node", b"node", "processes", b"processes", "profile", b"profile", "start", b"start", "throughput", b"throughput", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "batch", b"batch", "gpcs", b"gpcs", "gpu_index", b"gpu_index", "gpu_uuid", b"gpu_uuid", "latency_ms", b"latency_ms", "node", b"node", "processes", b"processes", "profile", b"profile", "start", b"start", "tenants", b"tenants", "throughput", b"throughput", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,23 +25,25 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/sliceplane/type/v1/type.proto\x12\x12sliceplane.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x01\n\tCondition\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x33\n\x06status\x18\x02 \x01(\x0e\x32#.sliceplane.type.v1.ConditionStatus\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x38\n\x14last_transition_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x08\x45ndpoint\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\x12\x14\n\x0cmetrics_port\x18\x03 \x01(\r\x12\x0b\n\x03pid\x18\x04 \x01(\r\x12\r\n\x05ready\x18\x05 \x01(\x08*\x88\x01\n\x0f\x43onditionStatus\x12 \n\x1c\x43ONDITION_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONDITION_STATUS_TRUE\x10\x01\x12\x1a\n\x16\x43ONDITION_STATUS_FALSE\x10\x02\x12\x1c\n\x18\x43ONDITION_STATUS_UNKNOWN\x10\x03*R\n\tServeKind\x12\x1a\n\x16SERVE_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10SERVE_KIND_WHOLE\x10\x01\x12\x13\n\x0fSERVE_KIND_TAIL\x10\x02*\xcf\x01\n\x0cSegmentState\x12\x1d\n\x19SEGMENT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15SEGMENT_STATE_PLANNED\x10\x01\x12\x1a\n\x16SEGMENT_STATE_CREATING\x10\x02\x12\x17\n\x13SEGMENT_STATE_READY\x10\x03\x12\x18\n\x14SEGMENT_STATE_FAILED\x10\x04\x12\x1a\n\x16SEGMENT_STATE_DRAINING\x10\x05\x12\x1a\n\x16SEGMENT_STATE_REMOVING\x10\x06*u\n\nChangeType\x12\x1b\n\x17\x43HANGE_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43HANGE_TYPE_UPDATED\x10\x01\x12\x17\n\x13\x43HANGE_TYPE_DELETED\x10\x02\x12\x18\n\x14\x43HANGE_TYPE_BOOKMARK\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/sliceplane/type/v1/type.proto\x12\x12sliceplane.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\x01\n\tCondition\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x33\n\x06status\x18\x02 \x01(\x0e\x32#.sliceplane.type.v1.ConditionStatus\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x38\n\x14last_transition_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"X\n\x08\x45ndpoint\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\r\x12\x14\n\x0cmetrics_port\x18\x03 \x01(\r\x12\x0b\n\x03pid\x18\x04 \x01(\r\x12\r\n\x05ready\x18\x05 \x01(\x08\"y\n\x06Tenant\x12\x10\n\x08workload\x18\x01 \x01(\t\x12\x14\n\x0cmodel_digest\x18\x02 \x01(\t\x12\r\n\x05\x62\x61tch\x18\x03 \x01(\r\x12\x10\n\x08priority\x18\x04 \x01(\r\x12\x12\n\nthroughput\x18\x05 \x01(\x01\x12\x12\n\nlatency_ms\x18\x06 \x01(\x01*\x88\x01\n\x0f\x43onditionStatus\x12 \n\x1c\x43ONDITION_STATUS_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43ONDITION_STATUS_TRUE\x10\x01\x12\x1a\n\x16\x43ONDITION_STATUS_FALSE\x10\x02\x12\x1c\n\x18\x43ONDITION_STATUS_UNKNOWN\x10\x03*R\n\tServeKind\x12\x1a\n\x16SERVE_KIND_UNSPECIFIED\x10\x00\x12\x14\n\x10SERVE_KIND_WHOLE\x10\x01\x12\x13\n\x0fSERVE_KIND_TAIL\x10\x02*\xcf\x01\n\x0cSegmentState\x12\x1d\n\x19SEGMENT_STATE_UNSPECIFIED\x10\x00\x12\x19\n\x15SEGMENT_STATE_PLANNED\x10\x01\x12\x1a\n\x16SEGMENT_STATE_CREATING\x10\x02\x12\x17\n\x13SEGMENT_STATE_READY\x10\x03\x12\x18\n\x14SEGMENT_STATE_FAILED\x10\x04\x12\x1a\n\x16SEGMENT_STATE_DRAINING\x10\x05\x12\x1a\n\x16SEGMENT_STATE_REMOVING\x10\x06*u\n\nChangeType\x12\x1b\n\x17\x43HANGE_TYPE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x43HANGE_TYPE_UPDATED\x10\x01\x12\x17\n\x13\x43HANGE_TYPE_DELETED\x10\x02\x12\x18\n\x14\x43HANGE_TYPE_BOOKMARK\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.sliceplane.type.v1.type_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CONDITIONSTATUS']._serialized_start=356
-  _globals['_CONDITIONSTATUS']._serialized_end=492
-  _globals['_SERVEKIND']._serialized_start=494
-  _globals['_SERVEKIND']._serialized_end=576
-  _globals['_SEGMENTSTATE']._serialized_start=579
-  _globals['_SEGMENTSTATE']._serialized_end=786
-  _globals['_CHANGETYPE']._serialized_start=788
-  _globals['_CHANGETYPE']._serialized_end=905
+  _globals['_CONDITIONSTATUS']._serialized_start=479
+  _globals['_CONDITIONSTATUS']._serialized_end=615
+  _globals['_SERVEKIND']._serialized_start=617
+  _globals['_SERVEKIND']._serialized_end=699
+  _globals['_SEGMENTSTATE']._serialized_start=702
+  _globals['_SEGMENTSTATE']._serialized_end=909
+  _globals['_CHANGETYPE']._serialized_start=911
+  _globals['_CHANGETYPE']._serialized_end=1028
   _globals['_CONDITION']._serialized_start=94
   _globals['_CONDITION']._serialized_end=263
   _globals['_ENDPOINT']._serialized_start=265
   _globals['_ENDPOINT']._serialized_end=353
+  _globals['_TENANT']._serialized_start=355
+  _globals['_TENANT']._serialized_end=476
 # @@protoc_insertion_point(module_scope)

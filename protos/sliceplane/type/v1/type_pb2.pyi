@@ -215,3 +215,45 @@ class Endpoint(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Endpoint: _TypeAlias = Endpoint  # noqa: Y015
+
+@_typing.final
+class Tenant(_message.Message):
+    """A workload on a shared segment: one model instance in the segment's one process; executions are one at a time."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    MODEL_DIGEST_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    THROUGHPUT_FIELD_NUMBER: _builtins.int
+    LATENCY_MS_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """Workload; also the model's name in Triton."""
+    model_digest: _builtins.str
+    """Digest of the model version."""
+    batch: _builtins.int
+    """Items that one execution takes at most."""
+    priority: _builtins.int
+    """Priority of Triton's rate limiter; the lowest that waits runs first."""
+    throughput: _builtins.float
+    """Planned throughput that is its own, items per second."""
+    latency_ms: _builtins.float
+    """Latency of one item alone, milliseconds."""
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        model_digest: _builtins.str = ...,
+        batch: _builtins.int = ...,
+        priority: _builtins.int = ...,
+        throughput: _builtins.float = ...,
+        latency_ms: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "latency_ms", b"latency_ms", "model_digest", b"model_digest", "priority", b"priority", "throughput", b"throughput", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Tenant: _TypeAlias = Tenant  # noqa: Y015

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import astuple, fields, replace
 from typing import Any
 
 import pytest
 
 from controller.api import wire
-from controller.model import Change, Device, Endpoint, Outcome, PlannedSegment, Segment, Serve, State, WorkloadSpec
+from controller.model import (
+    Change,
+    Device,
+    Endpoint,
+    Outcome,
+    Plan,
+    PlannedSegment,
+    Segment,
+    Serve,
+    State,
+    WorkloadSpec,
+)
+from controller.tenants import Tenant
 from protos.sliceplane.fleet.v1 import fleet_pb2
 from protos.sliceplane.model.v1 import model_pb2
 from protos.sliceplane.plan.v1 import plan_pb2
@@ -16,6 +28,7 @@ from protos.sliceplane.type.v1 import type_pb2
 from protos.sliceplane.workload.v1 import workload_pb2
 from sliceplane import types as client_types
 from sliceplane import wire as client_wire
+from tests.plane_values import digest, segment
 
 TABLES = [
     (wire.SERVE, Serve, type_pb2.ServeKind),
@@ -39,6 +52,7 @@ ALIKE = [
     (fleet_pb2.Segment, Segment, {"max_queue_delay_us", "drain_since", "gone"}),
     (fleet_pb2.Device, Device, set()),
     (type_pb2.Endpoint, Endpoint, set()),
+    (type_pb2.Tenant, Tenant, set()),
     (workload_pb2.WorkloadSpec, WorkloadSpec, set()),
     (
         plan_pb2.PlannedSegment,
@@ -77,3 +91,15 @@ def test_a_spec_comes_back_as_it_was_sent() -> None:
     stored = wire.workload_in(client_wire.workload_message(sent))
     assert stored.spec == WorkloadSpec(**SAID, serve=Serve.TAIL)
     assert client_wire.workload(wire.workload_out(stored)).spec == sent.spec
+
+
+def test_tenants_come_back_as_they_are_stored() -> None:
+    """Of a segment and of a planned one, through the server to the client."""
+    tenants = (Tenant("a", digest("a"), 4, 1, 2.5, 8.0), Tenant("b", digest("b"), 1, 64, 1.0, 9.0))
+    shared = replace(segment(), workload="shared-1", model_digest="", tenants=tenants)
+    planned = PlannedSegment("n", "g", 0, 0, "1g", 1, "shared-1", 1, 1, 3.5, 9.0, "create", tenants=tenants)
+    plan = Plan(1, None, "optimal", 1, 1, 1, (planned,), (), "t")
+    there = client_wire.segment(wire.segment_out(shared))
+    (wanted,) = client_wire.plan(wire.plan_out(plan)).segments
+    for found in (there, wanted):
+        assert [astuple(one) for one in found.tenants] == [astuple(one) for one in tenants]

@@ -7,6 +7,7 @@ import pytest
 from common.errors import InvalidArgument
 from controller.links import wire
 from controller.model import Node, Segment, Serve, State
+from controller.tenants import Tenant
 from protos.sliceplane.edge.v1 import edge_pb2
 from protos.sliceplane.node.v1 import node_pb2
 from protos.sliceplane.type.v1 import type_pb2
@@ -75,6 +76,7 @@ def test_desired_state_says_all_that_an_agent_needs() -> None:
         model_digest=digest(1),
         serve=Serve.TAIL,
         max_queue_delay_us=512,
+        tenants=(Tenant("a", digest(2), 4, 64, 1.0, 1.0),),
     )
     message = wire.desired_out(5, 9, [segment])
     assert (message.epoch, message.generation) == (5, 9)
@@ -82,6 +84,7 @@ def test_desired_state_says_all_that_an_agent_needs() -> None:
     assert {field.name for field, _ in spec.ListFields()} == set(spec.DESCRIPTOR.fields_by_name)
     assert spec.serve == type_pb2.SERVE_KIND_TAIL
     assert (spec.start, spec.gpcs, spec.memory_slices) == (4, 3, 4)
+    assert list(spec.tenants) == [node_pb2.Tenant(workload="a", model_digest=digest(2), batch=4, priority=64)]
 
 
 def test_hello_needs_an_address() -> None:

@@ -13,12 +13,15 @@ from controller import allocator
 from controller.model import Serve, State, Workload
 from controller.ports import Decision
 from controller.reconcile import Options, decide
-from tests.strategies_reconcile import digest, names, workload, workloads
-from tests.unit.controller.reconcile.world import OPTIONS, World, world
+from controller.tenants import workloads_of
+from tests.strategies_reconcile import digest, light_workloads, names, workload, workloads
+from tests.unit.controller.reconcile.world import OPTIONS, SHARING, World, world
 
 Act = Callable[[World], None]
 hosts = st.integers(0, 2)
-ways = st.sampled_from((OPTIONS, replace(OPTIONS, algorithm=allocator.OPTIMAL)))
+PLAIN = (OPTIONS, replace(OPTIONS, algorithm=allocator.OPTIMAL))
+ways = st.sampled_from((*PLAIN, SHARING))
+any_workloads = st.one_of(workloads, light_workloads)
 SLOW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -36,7 +39,7 @@ def _on(kind: str, host: int, index: int) -> Act:
 
 
 acts: st.SearchStrategy[Act] = st.one_of(
-    workloads.map(lambda asked: lambda plane: plane.store.apply(asked)),
+    any_workloads.map(lambda asked: lambda plane: plane.store.apply(asked)),
     names.map(lambda name: lambda plane: plane.store.delete(name)),
     st.builds(_on, st.sampled_from(("disconnect", "connect", "lose", "heal")), hosts, hosts),
     st.integers(1, 40).map(lambda steps: lambda plane: _steps(plane, steps)),
@@ -60,7 +63,7 @@ def _assert_as_wanted(plane: World) -> None:
     left = [s for s in state.segments if s.state is not State.READY and s.node in told]
     assert not left
     names_wanted = {each.name for each in state.workloads}
-    assert all(s.workload in names_wanted for s in state.segments if s.node in told)
+    assert all(names_wanted.intersection(workloads_of(s)) for s in state.segments if s.node in told)
 
 
 @SLOW
@@ -82,8 +85,8 @@ def test_converges_whatever_happens(count: int, gpus: int, doings: list[Act], op
 
 @SLOW
 @given(
-    st.lists(workloads, min_size=1, max_size=4),
-    st.lists(st.tuples(workloads, st.integers(1, 25)), min_size=1, max_size=6),
+    st.lists(any_workloads, min_size=1, max_size=6),
+    st.lists(st.tuples(any_workloads, st.integers(1, 25)), min_size=1, max_size=6),
     st.integers(1, 6),
     ways,
 )
@@ -125,7 +128,7 @@ little = st.builds(
 
 
 @SLOW
-@given(st.lists(st.tuples(little, st.integers(3, 8)), min_size=2, max_size=7), ways)
+@given(st.lists(st.tuples(little, st.integers(3, 8)), min_size=2, max_size=7), st.sampled_from(PLAIN))
 def test_free_slots_are_used_before_any_is_taken(changes: list[tuple[Workload, int]], options: Options) -> None:
     """While slots enough are free for all that comes, nothing that serves is broken, whatever else still drains."""
     plane = world(1, 2, options=options)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from controller import allocator
+from controller.allocator.types import QUEUEING
 from controller.model import Node
 from controller.ports import Decision
 from controller.reconcile import Options, capacity, clients_reach, decide
@@ -11,6 +13,7 @@ from tests.fakes.plane import FakeHost, FakePlaneStore, advance
 from tests.strategies_reconcile import MODELS, PROFILES, gpu, model
 
 OPTIONS = Options(drain_s=2, offline_grace_s=30)
+SHARING = replace(OPTIONS, algorithm=allocator.OPTIMAL, planner=allocator.Options(slo_model=QUEUEING), share=True)
 
 
 @dataclass
@@ -53,7 +56,7 @@ class World:
     def capacity(self, name: str) -> float:
         """What clients of the workload are offered, requests per second."""
         workload = next(w for w in self.store.state.workloads if w.name == name)
-        return sum(capacity(segment) for segment in clients_reach(workload, self.store.state.segments))
+        return sum(capacity(segment, name) for segment in clients_reach(workload, self.store.state.segments))
 
     def disconnect(self, host: FakeHost) -> None:
         """The host's link goes; what runs on it runs on."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from controller.model import Condition, Endpoint, Plan, PlannedSegment, Segment, Serve, Shortfall, State, Workload
 from controller.store.rows import document, parse, to_row, workload_from_row, workload_to_row
+from controller.tenants import Tenant
 from tests.plane_values import digest, gpu, node, segment, workload
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
@@ -22,6 +23,7 @@ def test_every_nested_value_survives_json() -> None:
         serve=Serve.TAIL,
         endpoints=(Endpoint("h", 1, 2, 3, True),),
         drain_since=NOW,
+        tenants=(Tenant("a", digest(), 4, 64, 1.5, 8.0),),
     )
     planned = PlannedSegment("n", "g", 0, 1, "1g", 1, "w", 1, 1, 1.0, 2.0, "keep", "s", 1, "d", Serve.TAIL, 5)
     plan = Plan(3, NOW, "parvagpu", 1, 1, 1, (planned,), (Shortfall("w", "R", "d"),), "t")
@@ -32,7 +34,7 @@ def test_every_nested_value_survives_json() -> None:
 def test_older_and_newer_documents_read() -> None:
     """Missing fields take their defaults, unknown ones are ignored: replicas of two releases can work together."""
     old = document(segment())
-    del old["gone"], old["restarts"]
+    del old["gone"], old["restarts"], old["tenants"]
     assert parse(Segment, {**old, "colour": "blue"}) == segment()
 
 

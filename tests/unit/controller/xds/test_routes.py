@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from controller.model import Endpoint, Segment, Serve, State
 from controller.ports import Snapshot
+from controller.tenants import Tenant
 from controller.xds.routes import WEIGHT_SUM, hosts, resolved, routes, scaled
 from tests.fakes.plane import empty_snapshot
 from tests.strategies_reconcile import digest, workload
@@ -102,3 +103,15 @@ def test_hosts_without_an_address_are_left_out() -> None:
     ((group,),) = (resolved(route, {"gpu-1": "10.0.0.7"}).groups,)
     assert [end.host for end in group.endpoints] == ["10.0.0.7"]
     assert resolved(route, {}).groups == ()
+
+
+def test_each_tenant_of_a_shared_segment_is_sent_there_by_its_own_share() -> None:
+    """Beside a segment of its own a workload's weights are of what it is given on each; others see the shared only."""
+    tenants = (Tenant("w", digest(1), 4, 1, 25.0, 4.0), Tenant("v", digest(2), 1, 64, 5.0, 4.0))
+    shared = replace(segment("b", throughput=30.0), workload="shared-1", model_digest="", tenants=tenants)
+    two = (*snapshot().workloads, workload("v", 5.0, version=2))
+    found = routes(replace(snapshot(segment("a"), shared), workloads=two))
+    by_name = {route.name: {group.segment: group.weight for group in route.groups} for route in found}
+    assert by_name["w"]["a"] == 4 * by_name["w"]["b"]
+    assert by_name["v"].keys() == {"b"}
+    assert "shared-1" not in by_name
