@@ -40,7 +40,10 @@ class _Task:
     def __post_init__(self) -> None:
         self._options = self.how.planner
         self._until = self.how.clock() + self.how.plan_s
-        self._lights = {one.name: one for one in lights(self.demands, self.tables, self.there, self._options)}
+        candidates = lights(self.demands, self.tables, self.there, self._options)
+        self._alone = {one.name: one.alone for one in candidates}
+        services = [demand.service for demand in self.demands]
+        self._bound = sharing.lower_bound(services, self.tables, self._options, candidates)
 
     def choices(self) -> Iterator[PoolPlan]:
         """The groupings, placed; only the first where no other could be better."""
@@ -52,11 +55,11 @@ class _Task:
         if len(groups) > len(kept) and self._breaks(first):
             yield self._placed(kept, self._hurried())
         fixed = standing(self.demands, self.tables, self.there, self._options, fixed=True)
-        if len(fixed) == len(kept) or not self._may_improve(first):
+        if len(fixed) == len(kept) or not self._may_improve(first, 1):
             return
         how = self._hurried()
         afresh = [*fixed, *self._fresh(fixed, how)]
-        if self._gpcs(afresh) < self._gpcs(groups):
+        if self._gpcs(afresh) < self._gpcs(groups) and self._may_improve(first, self._new(afresh)):
             yield self._placed(afresh, how)
 
     def worth(self, part: PoolPlan) -> Worth:
@@ -77,10 +80,8 @@ class _Task:
             for one in part.placement.shortages
             for name in members.get(one.service, [one.service])
         ]
-        bound = sharing.lower_bound(
-            [demand.service for demand in self.demands], self.tables, self._options, list(self._lights.values())
-        )
-        bound = bound if refused or short else min(part.plan.gpus, bound)
+        lacking = short or any(one.gpus_short is not None for one in refused)
+        bound = self._bound if lacking else min(_gpus(part), self._bound)
         plan = replace(part.plan, unservable=tuple(refused), lower_bound=bound)
         return replace(part, plan=plan, placement=replace(part.placement, shortages=tuple(short)))
 
@@ -113,15 +114,19 @@ class _Task:
                 levels[-demand.service.priority] += len(demand.tenants) or 1
         return tuple(levels[level] for level in sorted(levels))
 
-    def _may_improve(self, part: PoolPlan) -> bool:
-        """Whether something is short, or fewer GPUs are possible for the price of a move."""
-        bound = self.named(part).plan.lower_bound
-        return any(self._short(part)) or _gpus(part) > bound + MOVE_PRICE
+    def _may_improve(self, part: PoolPlan, created: int) -> bool:
+        """Whether something is short, or as few GPUs as there might be are worth creating so many segments."""
+        return any(self._short(part)) or self.worth(part)[2] > self._bound + created * MOVE_PRICE
+
+    def _new(self, groups: Sequence[StandIn]) -> int:
+        """How many of the groups do not run."""
+        there = {segment.workload for segment in self.there.shared}
+        return sum(one.demand.name not in there for one in groups)
 
     def _gpcs(self, groups: Sequence[StandIn]) -> int:
         """What those take that may share, in groups or alone."""
         members = {name for one in groups for name in one.members}
-        alone = sum(one.alone for one in self._lights.values() if one.name not in members)
+        alone = sum(gpcs for name, gpcs in self._alone.items() if name not in members)
         return alone + sum(one.size for one in groups)
 
 
