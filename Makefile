@@ -42,7 +42,7 @@ bench-baselines: install ## other allocators on the same tables; writes docs/res
 bench-edge: install ## every way to answer a frame at four link speeds, and a link that changes (as root); writes docs/results/edge.md
 	@$(BIN)/python -m bench.edge $(ARGS)
 
-bench-codec: install ## speed and size of every codec level; writes docs/results/codec.md
+bench-codec: install ## speed, size and losses of every codec level; writes docs/results/codec.md
 	@OMP_NUM_THREADS=1 $(BIN)/python -m bench.codec $(ARGS)
 
 bench-live: install ## replay S2 and S5 dilated on real Triton; writes docs/results/live.md

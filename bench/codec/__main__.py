@@ -1,4 +1,4 @@
-"""`make bench-codec`: speed and size of every codec level; prints the tables, writes docs/results/codec.md and .png."""
+"""`make bench-codec`: speed, size and losses of every codec level; prints them, writes docs/results/codec.md, .png."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from bench.codec.measure import measure
 from bench.codec.plot import draw
 from bench.codec.report import text
-from bench.codec.tensors import drawn, real
+from bench.codec.tensors import drawn, images, real
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -21,7 +21,7 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     results = {}
-    for tensor in (*drawn(), *real()):
+    for tensor in (*drawn(), *real(), images()):
         print(tensor.name, file=sys.stderr)
         results[tensor.name] = (tensor, list(measure(tensor)))
     page = text(results)

@@ -8,8 +8,16 @@ from pathlib import Path
 from bench.codec.measure import Measured
 from bench.codec.tensors import Tensor
 
-_COLOURS = {"raw": "black", "packed": "tab:orange", "zstd": "tab:blue", "rans": "tab:green"}
-_BITS = (1, 2, 3, 4, 6, 8, 16, 32)
+_COLOURS = {
+    "raw": "black",
+    "packed": "tab:orange",
+    "zstd": "tab:blue",
+    "rans": "tab:green",
+    "u8": "tab:grey",
+    "jpeg": "tab:red",
+    "webp": "tab:purple",
+}
+_BITS = (0.5, 1, 2, 4, 8, 16, 32)
 
 
 def draw(results: Mapping[str, tuple[Tensor, Sequence[Measured]]], path: Path) -> None:
@@ -28,14 +36,17 @@ def draw(results: Mapping[str, tuple[Tensor, Sequence[Measured]]], path: Path) -
             plain = axes[row][column]
             for family, colour in _COLOURS.items():
                 some = [one for one in rows if one.level.name.split("-")[0] == family]
+                if not some:
+                    continue
                 speeds = [getattr(one, f"{way}_mbs") for one in some]
                 plain.plot([one.bits for one in some], speeds, "o-", color=colour, label=family, markersize=4)
             plain.set(xscale="log", yscale="log", ylabel=f"{way}, MB/s" if not column else "")
-            plain.set_xticks(_BITS, [str(bits) for bits in _BITS])
+            plain.set_xticks(_BITS, [f"{bits:g}" for bits in _BITS])
             plain.minorticks_off()
             plain.grid(alpha=0.3)
         axes[0][column].set_title(name.replace(", ", "\n"), fontsize=9)
         axes[1][column].set_xlabel("bits per element")
-    axes[0][0].legend(fontsize=8)
+    lines = {line.get_label(): line for axis in axes[0] for line in axis.get_lines()}
+    figure.legend(lines.values(), lines.keys(), fontsize=8, ncols=len(lines), loc="outside upper center")
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -1,7 +1,8 @@
-"""The tensors that the codec is measured on: drawn ones of a stated size, and a real network's activations."""
+"""What the codec is measured on: drawn tensors of a stated size, a real network's activations, photographs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from bench.lite0 import SIDE
 from bench.split_replay import activations
 from bench.split_replay.network import network
 from bench.split_replay.photos import photos
+from common.codec import ALL_LEVELS, LEVELS, Level
 from slicer.listing import listed
 
 Floats = npt.NDArray[np.float32]
@@ -20,11 +22,30 @@ SEED = 1
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One to encode, N×C×H×W, and others of its kind that its clip ranges are calibrated on."""
+    """What to encode, each N×C×H×W of one shape, and what its clip ranges are calibrated on.
+
+    `dtype`: of the elements as they come; where it is uint8 the tensors are images.
+    """
 
     name: str
-    values: Floats
+    several: tuple[Floats, ...]
     calibration: tuple[Floats, ...]
+    dtype: str = "float32"
+
+    @property
+    def elements(self) -> int:
+        """Of each."""
+        return self.several[0].size
+
+    @property
+    def image(self) -> bool:
+        """Whether the levels of images are for it."""
+        return self.dtype == "uint8"
+
+    @property
+    def levels(self) -> Mapping[str, Level]:
+        """Those that it can be encoded at, by name."""
+        return ALL_LEVELS if self.image else LEVELS
 
 
 def drawn() -> list[Tensor]:
@@ -32,7 +53,7 @@ def drawn() -> list[Tensor]:
     source = np.random.default_rng(SEED)
     normal = [source.normal(size=SHAPE).astype(np.float32) for _ in range(3)]
     rectified = [np.maximum(one, 0) for one in normal]
-    return [Tensor(name, of[0], tuple(of[1:])) for name, of in (("normal", normal), ("rectified", rectified))]
+    return [Tensor(name, (of[0],), tuple(of[1:])) for name, of in (("normal", normal), ("rectified", rectified))]
 
 
 def real(at: tuple[float, ...] = (0.05, 0.4)) -> list[Tensor]:
@@ -43,5 +64,11 @@ def real(at: tuple[float, ...] = (0.05, 0.4)) -> list[Tensor]:
     chosen = {min(cuts, key=lambda cut: abs((cut.head_macs or 0) / most - share)).tensor.name for share in at}
     taken = activations.activations_of(whole, sorted(chosen), photos(SIDE))
     return [
-        Tensor(f"{whole.name}, {'×'.join(map(str, of[0].shape[1:]))}", of[0], tuple(of[1:])) for of in taken.values()
+        Tensor(f"{whole.name}, {'×'.join(map(str, of[0].shape[1:]))}", (of[0],), tuple(of[1:])) for of in taken.values()
     ]
+
+
+def images() -> Tensor:
+    """The photographs themselves; calibrated on the same ones, as whatever a camera sees has their range."""
+    seen = tuple(np.ascontiguousarray(one.transpose(2, 0, 1)[None], np.float32) for one in photos(SIDE))
+    return Tensor(f"{len(seen)} photographs, 3×{SIDE}×{SIDE}", seen, seen, "uint8")

@@ -11,6 +11,7 @@ from bench.split_replay.networks import first_block
 from bench.split_replay.photos import NAMES
 from bench.split_replay.tables import FREE, LINK, PRIVATE, best
 from bench.split_replay.ways import Measured, place_at
+from bench.tl.task import CODED
 from slicer.cost import Kind, Ranked
 
 Networks = Mapping[str, Sequence[Ranked]]
@@ -69,7 +70,8 @@ Images of {SIDE}×{SIDE}, raw and compressed, means with the message around them
 - **Factor {factor:g}.** All that the device does for a codec, JPEG included, is this machine's time × {factor:g}: an
   assumption, a TX2 was not at hand. The edge decodes as fast as this machine. Nothing runs beside it in either place.
 - **Levels.** Ours may lose no more than a quantiser to 8 values does, for which arXiv 2105.07102 reports less than one
-  point of accuracy lost without training. What levels cost on real tasks is measured by `make bench-tl`, not here.
+  point of accuracy lost without training. What levels cost on real tasks is measured by `make bench-tl`, not here:
+  for pooling and codec together see the rows "{CODED}" of [its page](transfer-layer.md), rans-3 and zstd-3 among them.
 - **With TL** pools 2×2 first, as the paper's Transfer Layer does, at its published time, then quantises and codes. As
   in the paper, the tail must be trained for it. *Untrained* needs no training.
 - **Layer 1** of most networks is the padded image: a split there is an upload by another name, and pooling halves the

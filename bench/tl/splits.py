@@ -1,4 +1,4 @@
-"""The cut tensor goes up: as float32, through the paper's Transfer Layer, through ours untrained and trained."""
+"""The cut tensor goes up: as float32, through the paper's Transfer Layer (alone, and our codec), through ours."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from bench.tl.task import Floats, Point, Task
+from bench.tl.task import CODED, PAPER, TRAINED, UNTRAINED, Floats, Point, Task
 from common.bundle import Bundle
 from slicer import load
 from slicer.bundle import activations, make
@@ -26,9 +26,9 @@ from slicer.train.stages import Run
 from slicer.train.tail import TorchTail
 from slicer.train.train import train
 
-PAPER, UNTRAINED, TRAINED = "paper's TL", "ours, untrained", "ours, trained"
 _CALIBRATED = 256
 _LEVELS = ("rans-6", "rans-5", "rans-4", "rans-3", "rans-2")
+_BEHIND_POOLING = (*_LEVELS, "zstd-4", "zstd-3")  # the replay's best are among these
 _HELD = 0.05
 
 
@@ -44,7 +44,9 @@ def points(task: Task, epochs: int, weights: Sequence[float], cache: Path) -> It
         yield from _measured(
             task, Bundle.open(cut(layer="principal", method=method)), UNTRAINED, _LEVELS, f"principal, {method}, "
         )
-    yield from _measured(task, _pooled(task, inputs, epochs, cache), PAPER, ["raw"])
+    pooled = _pooled(task, inputs, epochs, cache)
+    yield from _measured(task, pooled, PAPER, ["raw"])
+    yield from _measured(task, pooled, CODED, _BEHIND_POOLING)
     for weight in weights:
         wanted = Settings(halvings=task.halvings, weight=weight, epochs=epochs, batch=task.batch, held=_HELD)
         kept = cache / f"{task.name}-{len(samples)}-{epochs}-{weight:g}.pt"
@@ -68,7 +70,10 @@ class _Pooled(nn.Module):
 
 
 def _pooled(task: Task, inputs: Floats, epochs: int, cache: Path) -> Bundle:
-    """The paper's layer with its tail retrained as in stage 2 of ours: as long, and with the same loss."""
+    """The paper's layer with its tail retrained as in stage 2 of ours: as long, and with the same loss.
+
+    It is trained as the paper's is, without quantisation; clip ranges are calibrated afterwards, on what is pooled.
+    """
     halves = split(task.whole, find(cut_points(load.with_shapes(task.whole, {})), task.cut))
     features = np.concatenate(activations(halves.head, _some(task, inputs))).astype(np.float16)
     answers = [np.concatenate(activations(task.whole, _some(task, inputs)))]
@@ -78,7 +83,8 @@ def _pooled(task: Task, inputs: Floats, epochs: int, cache: Path) -> Bundle:
     kept = cache / f"{task.name}-{len(inputs)}-{epochs}-pool.pt"
     Run(features, answers, Settings(epochs=epochs, batch=task.batch), key, kept, _say).distil(_Pooled(), tail)
     again = tail.written_into(halves.tail)
-    return Bundle.open(make(task.whole, task.cut, name="t", level="raw", layer="pool", tail=again))
+    seen = [{"x": one[None]} for one in inputs[:_CALIBRATED]]
+    return Bundle.open(make(task.whole, task.cut, name="t", level="raw", layer="pool", tail=again, samples=seen))
 
 
 def _some(task: Task, inputs: Floats) -> list[dict[str, Floats]]:

@@ -13,6 +13,9 @@ Floats = npt.NDArray[np.float32]
 Bytes = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
+PAPER, CODED, UNTRAINED, TRAINED = "paper's TL", "paper's TL, our codec", "ours, untrained", "ours, trained"
+"""Ways of a cut tensor; `CODED` is what bench/split_replay replays as "ours, with TL"."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

@@ -32,6 +32,7 @@ from controller.model import (
     Workload,
     WorkloadSpec,
 )
+from controller.reconcile import unschedulable_reason
 from controller.service.models import Header
 from controller.tenants import Tenant
 from protos.sliceplane.event.v1 import event_pb2
@@ -184,11 +185,7 @@ def node_out(node: Node) -> fleet_pb2.Node:
 
 def gpu_out(gpu: Gpu) -> fleet_pb2.Gpu:
     """A GPU; what keeps segments off it is said in one sentence."""
-    why = gpu.message or "its host reports it unhealthy"
-    if gpu.healthy:
-        why = "" if gpu.mig_enabled else gpu.message or "MIG mode is off: nvidia-smi -mig 1, then reset the GPU"
-    if not why and gpu.cordoned:
-        why = f"it is cordoned: sliceplane uncordon {gpu.node}/{gpu.index}"
+    why = unschedulable_reason(gpu)
     return _fill(fleet_pb2.Gpu(), gpu, schedulable=not why, unschedulable_reason=why)
 
 

@@ -14,7 +14,6 @@ from controller.reconcile.options import Options
 
 # What a profile is taken for that does not say where it was measured.
 DEFAULT_PRODUCT = "A100-SXM4-80GB"
-CORDONED = "it is cordoned"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +51,18 @@ def fault_of(gpu: Gpu) -> str:
     if not gpu.healthy:
         return gpu.message or "its host reports it unhealthy"
     if not gpu.mig_enabled:
-        return "MIG mode is off: enable it and reset the GPU"
+        return gpu.message or "MIG mode is off: nvidia-smi -mig 1, then reset the GPU"
     return ""
 
 
-def unschedulable_reason(gpu: Gpu, node: Node | None) -> str:
-    """Why no new segment may be placed on it, one sentence; empty if one may."""
+def unschedulable_reason(gpu: Gpu) -> str:
+    """Why it takes no new segment, one sentence; empty if it does while its host is connected."""
     if fault := fault_of(gpu):
         return fault
     if gpu.cordoned:
-        return CORDONED
+        return f"it is cordoned: sliceplane uncordon {gpu.node}/{gpu.index}"
     if geometry_of(gpu) is None:
         return f"no MIG profiles are known for {gpu.product}"
-    if node is None or not node.connected:
-        return f"its host {gpu.node} is not connected"
     return ""
 
 

@@ -9,6 +9,7 @@ from functools import partial
 from controller import allocator
 from controller.allocator.moves import replan
 from controller.allocator.moves.hosts import Planner, plan_spread
+from controller.allocator.moves.keeping import keepable
 from controller.model import Segment
 from controller.reconcile.demand import Demand, revision_of
 from controller.reconcile.fleet import Pool
@@ -91,7 +92,7 @@ def _little_changed(
     hosts = {service.name: service.min_hosts for service in services if service.min_hosts > 1}
     plan = plan_spread(services, tables, options, planner)
     placement = allocator.rearrange(plan.placed, current, pool.gpus, names, min_hosts=hosts)
-    held = _held(services, current, options, {shortage.service for shortage in placement.shortages})
+    held = _held(services, tables, current, options, {shortage.service for shortage in placement.shortages})
     if held:
         wanted = (*_as_placed(held, plan.gpus), *_rest(services, held, tables, options, planner))
         careful = allocator.rearrange(wanted, current, pool.gpus, names, min_hosts=hosts)
@@ -123,21 +124,14 @@ def running(segment: Segment) -> allocator.Running:
 
 def _held(
     services: Sequence[allocator.Service],
+    tables: Mapping[str, allocator.ProfileTable],
     current: Sequence[allocator.Running],
     options: allocator.Options,
     short: set[str],
 ) -> list[allocator.Running]:
-    """What runs of the services that are short, and is still what they ask for."""
-    by_name = {service.name: service for service in services if service.name in short}
-    return [
-        one
-        for one in current
-        if not one.leaving
-        and (service := by_name.get(one.segment.service)) is not None
-        and one.segment.revision == service.revision
-        and one.segment.latency_ms < options.latency_share * service.slo_ms
-        and one.segment.processes <= options.processes_for(service)
-    ]
+    """What runs of the services that are short and still holds their SLO, at what it admits today."""
+    staying = [one for one in current if not one.leaving]
+    return keepable([service for service in services if service.name in short], tables, options, staying)
 
 
 def _as_placed(held: Sequence[allocator.Running], first_gpu: int) -> list[allocator.Placed]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import click
 
@@ -16,55 +17,15 @@ from sliceplane.types import Gpu, Segment
 T = TypeVar("T")
 
 
-@click.command(cls=LiveCommand)
-@click.argument("names", metavar="GPU|NODE...", nargs=-1, required=True)
-@pass_session
-def cordon(session: Session, names: tuple[str, ...]) -> None:
-    """Take GPUs out of placement, or all of a node.
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[T]):
+    """Things that are marked: how they are read by the names given, called, and whether one is marked now."""
 
-    What runs on them stays as long as it is wanted; nothing new is placed there.
-
-    \b
-    Examples:
-      sliceplane cordon host-a/0
-      sliceplane cordon host-a
-    """
-    for gpu in _gpus(session.client, names):
-        session.client.cordon_gpu(gpu.uuid)
-        click.echo(f"gpu/{gpu.name} {'was cordoned already' if gpu.cordoned else 'cordoned'}")
-
-
-@click.command(cls=LiveCommand)
-@click.argument("names", metavar="GPU|NODE...", nargs=-1, required=True)
-@pass_session
-def uncordon(session: Session, names: tuple[str, ...]) -> None:
-    """Put GPUs back into placement, or all of a node."""
-    for gpu in _gpus(session.client, names):
-        session.client.uncordon_gpu(gpu.uuid)
-        click.echo(f"gpu/{gpu.name} {'uncordoned' if gpu.cordoned else 'was not cordoned'}")
-
-
-@click.command(cls=LiveCommand)
-@click.argument("ids", metavar="SEGMENT...", nargs=-1, required=True)
-@pass_session
-def pin(session: Session, ids: tuple[str, ...]) -> None:
-    """Keep segments where they are, as long as their workloads want such segments.
-
-    A SEGMENT is an id of `sliceplane get segments`, or as much of it as only one has.
-    """
-    for segment in _segments(session.client, ids):
-        session.client.pin_segment(segment.id)
-        click.echo(f"segment/{segment.id} {'was pinned already' if segment.pinned else 'pinned'}")
-
-
-@click.command(cls=LiveCommand)
-@click.argument("ids", metavar="SEGMENT...", nargs=-1, required=True)
-@pass_session
-def unpin(session: Session, ids: tuple[str, ...]) -> None:
-    """Let segments be moved again."""
-    for segment in _segments(session.client, ids):
-        session.client.unpin_segment(segment.id)
-        click.echo(f"segment/{segment.id} {'unpinned' if segment.pinned else 'was not pinned'}")
+    metavar: str
+    read: Callable[[Client, Sequence[str]], list[T]]
+    key: Callable[[T], str]
+    shown: Callable[[T], str]
+    marked: Callable[[T], bool]
 
 
 def _gpus(client: Client, names: Sequence[str]) -> list[Gpu]:
@@ -99,3 +60,60 @@ def _all_or_none(names: Iterable[str], read: Callable[[str], list[T]]) -> list[T
     if lines:
         raise refused(*lines)
     return found
+
+
+_GPUS = _Kind("GPU|NODE...", _gpus, lambda gpu: gpu.uuid, lambda gpu: f"gpu/{gpu.name}", lambda gpu: gpu.cordoned)
+_SEGMENTS = _Kind("SEGMENT...", _segments, lambda one: one.id, lambda one: f"segment/{one.id}", lambda one: one.pinned)
+
+
+def _command(
+    name: str, kind: _Kind[T], call: Callable[[Client, str], object], said: tuple[str, str], about: str
+) -> click.Command:
+    """The command that calls for each thing; `said`: of one that was not marked, of one that was."""
+
+    @click.command(name, cls=LiveCommand, help=about)
+    @click.argument("names", metavar=kind.metavar, nargs=-1, required=True)
+    @pass_session
+    def run(session: Session, names: tuple[str, ...]) -> None:
+        for one in kind.read(session.client, names):
+            call(session.client, kind.key(one))
+            click.echo(f"{kind.shown(one)} {said[kind.marked(one)]}")
+
+    return run
+
+
+cordon = _command(
+    "cordon",
+    _GPUS,
+    Client.cordon_gpu,
+    ("cordoned", "was cordoned already"),
+    """Take GPUs out of placement, or all of a node.
+
+    What runs on them stays as long as it is wanted; nothing new is placed there.
+
+    \b
+    Examples:
+      sliceplane cordon host-a/0
+      sliceplane cordon host-a
+    """,
+)
+uncordon = _command(
+    "uncordon",
+    _GPUS,
+    Client.uncordon_gpu,
+    ("was not cordoned", "uncordoned"),
+    "Put GPUs back into placement, or all of a node.",
+)
+pin = _command(
+    "pin",
+    _SEGMENTS,
+    Client.pin_segment,
+    ("pinned", "was pinned already"),
+    """Keep segments where they are, as long as their workloads want such segments.
+
+    A SEGMENT is an id of `sliceplane get segments`, or as much of it as only one has.
+    """,
+)
+unpin = _command(
+    "unpin", _SEGMENTS, Client.unpin_segment, ("was not pinned", "unpinned"), "Let segments be moved again."
+)

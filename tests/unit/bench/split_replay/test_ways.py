@@ -6,8 +6,11 @@ import pytest
 from bench.split_replay.activations import SIZES, CodecCost, Place, levels, pooled
 from bench.split_replay.networks import first_block, side_of
 from bench.split_replay.published import networks
+from bench.split_replay.report import text
 from bench.split_replay.tables import best, ranked
 from bench.split_replay.ways import Measured, codings, place_at, uploads
+from bench.tl.report import WAYS
+from bench.tl.task import CODED
 from slicer.cost import Block, Coded, Kind
 from slicer.measure import Cost
 from slicer.measure.spread import Spread
@@ -65,3 +68,12 @@ def test_every_published_network_has_its_columns() -> None:
             assert local is not None
             assert choice.totals.latency_ms <= local.totals.latency_ms
             assert not (private and choice.candidate.kind is Kind.UPLOAD)
+
+
+def test_the_page_says_where_the_accuracy_of_pooling_and_codec_is_measured() -> None:
+    """It names the rows by the word that bench-tl's page has for them."""
+    found = {"densenet169": ranked("densenet169", BLOCKS, MEASURED, 3.0, private=False)}
+    triton = {("cpu", True): {3.0: found["densenet169"]}}
+    page = text(found, found, triton, MEASURED, 3.0)
+    assert f'see the rows "{CODED}" of [its page](transfer-layer.md)' in page
+    assert CODED in WAYS

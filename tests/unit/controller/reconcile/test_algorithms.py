@@ -54,6 +54,21 @@ def test_another_rule_is_a_reason_to_plan_anew() -> None:
     assert {segment.max_queue_delay_us for segment in plane.store.state.segments} == {0}
 
 
+def test_what_runs_is_kept_at_what_it_admits_now() -> None:
+    """A tighter SLO on a full fleet: segments stay, for the rate at which queueing allows it, and the rest is short."""
+    plane = world(1, 1, options=replace(OPTIONS, planner=QUEUEING))
+    plane.store.apply(workload("a", 600.0, slo_ms=100.0))
+    plane.settle()
+    before = {segment.id for segment in plane.store.state.segments}
+    assert plane.capacity("a") >= 600
+    plane.store.apply(workload("a", 600.0, slo_ms=40.0))
+    plane.settle()
+    made = plane.store.state.last_plan
+    assert made is not None
+    assert [one.workload for one in made.shortfalls] == ["a"]
+    assert before <= {segment.id for segment in plane.store.state.segments}
+
+
 def test_an_unknown_algorithm_is_refused() -> None:
     """The error names the choices."""
     with pytest.raises(ValueError, match="algorithm must be optimal or parvagpu"):
