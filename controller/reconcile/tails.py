@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import fsum
 
+from controller.allocator.covering import covers
 from controller.model import Segment, Serve, Workload
 from controller.reconcile.demand import digest_of
 from controller.reconcile.slots import capacity
@@ -12,12 +14,13 @@ from controller.reconcile.slots import capacity
 def served_digest(workload: Workload, segments: Iterable[Segment]) -> str:
     """The wanted version once its tails can take the whole rate; until then the one that can take the most."""
     wanted = digest_of(workload)
-    by_digest: dict[str, float] = {}
+    capacities: dict[str, list[float]] = {}
     for segment in segments:
         if segment.workload == workload.name and segment.serve is workload.spec.serve:
-            by_digest[segment.model_digest] = by_digest.get(segment.model_digest, 0.0) + capacity(segment)
+            capacities.setdefault(segment.model_digest, []).append(capacity(segment))
+    by_digest = {digest: fsum(each) for digest, each in capacities.items()}
     ready = by_digest.get(wanted, 0.0)
-    if ready >= workload.spec.rate:
+    if covers(ready, workload.spec.rate):
         return wanted
     best = max(by_digest, key=lambda digest: (by_digest[digest], digest), default=wanted)
     return best if by_digest.get(best, 0.0) > ready else wanted
