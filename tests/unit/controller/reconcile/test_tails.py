@@ -16,7 +16,7 @@ def _ready(number: int, version: int, throughput: float) -> Segment:
 
 
 def test_devices_move_on_once_the_new_tails_cover_the_rate_as_the_planner_counts() -> None:
-    """Three of 0.7 for 2.1: in floats a hair less than the rate, and all that is planned; two of them are not enough."""
+    """Three of 0.7 for 2.1: in floats a hair less than the rate, all that is planned; two are not enough."""
     wanted = workload("a", 2.1, version=2, serve=Serve.TAIL)
     old, new = [_ready(0, 1, 50.0)], [_ready(number, 2, 0.7) for number in (1, 2, 3)]
     assert sum(one.throughput for one in new) < 2.1
