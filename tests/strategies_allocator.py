@@ -1,5 +1,7 @@
 """Hypothesis strategies for the allocator: profiles, services, and fleets that run something."""
 
+from math import inf, nextafter
+
 from hypothesis import strategies as st
 
 from common.mig import A100_80GB
@@ -58,6 +60,34 @@ def options(draw: st.DrawFn) -> Options:
         max_gpus=draw(st.sampled_from((None, None, 0, 1, 4))),
         max_segments=200,
     )
+
+
+@st.composite
+def nudged(draw: st.DrawFn, value: float, most: int = 2) -> float:
+    """The value, or a float a few steps beside it."""
+    steps = draw(st.integers(-most, most))
+    for _ in range(abs(steps)):
+        value = nextafter(value, inf if steps > 0 else 0.0)
+    return value
+
+
+@st.composite
+def near_equal(draw: st.DrawFn) -> tuple[list[Service], dict[str, ProfileTable]]:
+    """One model, and services whose rates some of its segments sum up to but for a hair, of floats or the tolerance."""
+    base = draw(st.sampled_from((1 / 3, 0.1, 0.7, 1e-3, 1 / 7, 2.1, 1.0)))
+    sizes = sorted(draw(st.sets(st.sampled_from(SIZES), min_size=1)))
+    each = [draw(nudged(base * draw(st.integers(1, 12)))) for _ in sizes]
+    count = draw(st.integers(1, 4))
+    memory = st.sampled_from((0.0, 9900.0, 15_000.0))
+    found = []
+    for index in range(count):
+        numbers = draw(st.lists(st.integers(0, 4), min_size=len(sizes), max_size=len(sizes)).filter(any))
+        total = sum(number * one for number, one in zip(numbers, each, strict=True))
+        away = draw(st.sampled_from((0.0, 0.0, 1e-9, -1e-9, 2e-9, 1e-7)))
+        rate = draw(nudged(total * (1 + away)))
+        found.append(Service(f"s{index}", "near", rate, 1000.0, memory_mb=draw(memory)))
+    points = tuple(Point(size, 1, 1, one, 5.0) for size, one in zip(sizes, each, strict=True))
+    return found, {"near": ProfileTable("near", points)}
 
 
 segments = st.builds(

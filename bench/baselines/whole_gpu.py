@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from bench.baselines.demand import Demand
+from controller.allocator.covering import due
 
 
 def whole_gpu(wanted: Sequence[Demand], size: int = 7) -> tuple[int, list[str]]:
@@ -16,4 +17,4 @@ def whole_gpu(wanted: Sequence[Demand], size: int = 7) -> tuple[int, list[str]]:
 
 
 def _gpus(one: Demand, size: int) -> int:
-    return math.ceil(Fraction(one.rate) / Fraction(one.best[size]))
+    return math.ceil(Fraction(due(one.rate)) / Fraction(one.best[size]))

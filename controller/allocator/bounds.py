@@ -1,13 +1,14 @@
 """A number of GPUs that no plan can beat: what the demands take at least of the fleet's scarce slices.
 
-Each service alone needs a whole number of slices, at least its rate times the fewest slices per item of any
-of its points. Compute and memory slices each give such a bound; the higher one holds.
+Each service alone needs a whole number of slices, at least what is due of its rate times the fewest slices per item of
+any of its points. Compute and memory slices each give such a bound; the higher one holds.
 """
 
 from collections.abc import Callable, Iterable
 from fractions import Fraction
 
 from common.mig import Geometry, gpcs_of
+from controller.allocator.covering import due
 from controller.allocator.optimal_triplet_decision import Triplets
 from controller.allocator.types import Service
 
@@ -29,5 +30,5 @@ def least_gpcs(service: Service, triplets: Triplets) -> int:
 def _slices(service: Service, triplets: Triplets, slices_of: Callable[[int], int]) -> int:
     """The larger of the fractional cost, rounded up, and the smallest instance that will do at all."""
     cost_per_item = min(Fraction(slices_of(size)) / Fraction(point.throughput) for size, point in triplets.best.items())
-    fractional = Fraction(service.rate) * cost_per_item
+    fractional = Fraction(due(service.rate)) * cost_per_item
     return max(-(-fractional.numerator // fractional.denominator), min(map(slices_of, triplets.best)))

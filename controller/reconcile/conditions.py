@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import fsum
 
+from controller.allocator.covering import covers
 from controller.model import Condition, Plan, PlannedSegment, Segment, Shortfall, State, Workload, WorkloadStatus
 from controller.ports import NewEvent, Snapshot
 from controller.reconcile.demand import digest_of
@@ -45,11 +47,11 @@ class _View:
 
     @property
     def planned(self) -> float:
-        return sum(throughput_for(target, self.workload.name) for target in self.targets)
+        return fsum(throughput_for(target, self.workload.name) for target in self.targets)
 
     @property
     def ready(self) -> float:
-        return sum(capacity(segment, self.workload.name) for segment in self.segments.values())
+        return fsum(capacity(segment, self.workload.name) for segment in self.segments.values())
 
     @property
     def waiting(self) -> list[PlannedSegment]:
@@ -107,7 +109,7 @@ def _planned(view: _View) -> Condition:
 
 
 def _ready(view: _View) -> Condition:
-    enough = view.ready >= view.rate * (1 - 1e-9)
+    enough = covers(view.ready, view.rate)
     if view.shortfall is not None:
         reason = "DEGRADED" if view.ready else view.shortfall.reason
         return Condition(READY, False, reason, f"{_answering(view)}; {view.shortfall.detail}")

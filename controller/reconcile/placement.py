@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import fsum
 
 from controller import allocator
+from controller.allocator.covering import covers
 from controller.allocator.moves import replan
 from controller.allocator.moves.hosts import Planner, plan_spread
 from controller.allocator.moves.keeping import keepable
@@ -148,9 +150,13 @@ def _rest(
     planner: Planner,
 ) -> tuple[allocator.Placed, ...]:
     """The plan for the rates that the held segments do not cover."""
-    covered: dict[str, float] = {}
+    given: dict[str, list[float]] = {}
     for one in held:
-        name = one.segment.service
-        covered[name] = covered.get(name, 0.0) + one.segment.throughput
-    rest = [replace(service, rate=service.rate - covered.get(service.name, 0.0)) for service in services]
-    return planner([service for service in rest if service.rate > 0], tables, options).placed
+        given.setdefault(one.segment.service, []).append(one.segment.throughput)
+    covered = {service.name: fsum(given.get(service.name, ())) for service in services}
+    rest = [
+        replace(service, rate=service.rate - covered[service.name])
+        for service in services
+        if not covers(covered[service.name], service.rate)
+    ]
+    return planner(rest, tables, options).placed

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import fsum
 
+from controller.allocator.covering import covers
 from controller.model import PlannedSegment, Segment, Serve, State, Workload
 from controller.ports import NewEvent, Snapshot, Transition
 from controller.reconcile.demand import digest_of
@@ -137,7 +139,8 @@ class _Rollout:
         if name not in self.short and self._rolled_out(name):
             return True
         others = (s for s in self._segments_of[name] if s.id != segment.id and not self._leaves(s))
-        return sum(capacity(other, name) for other in others if _can_stand_in(other, workload)) >= workload.spec.rate
+        left = fsum(capacity(other, name) for other in others if _can_stand_in(other, workload))
+        return covers(left, workload.spec.rate)
 
     def _rolled_out(self, workload: str) -> bool:
         """Whether all that is planned for it is ready."""

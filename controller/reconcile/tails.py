@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import fsum
 
+from controller.allocator.covering import covers
 from controller.model import Segment, Serve, Workload
 from controller.reconcile.demand import digest_of
 from controller.reconcile.slots import capacity
@@ -13,13 +15,13 @@ from controller.tenants import workloads_of
 def served_digest(workload: Workload, segments: Iterable[Segment]) -> str:
     """The wanted version once its tails can take the whole rate; until then the one that can take the most."""
     wanted = digest_of(workload)
-    by_digest: dict[str, float] = {}
+    capacities: dict[str, list[float]] = {}
     for segment in segments:
         if workload.name in workloads_of(segment) and segment.serve is workload.spec.serve:
-            more = capacity(segment, workload.name)
-            by_digest[segment.model_digest] = by_digest.get(segment.model_digest, 0.0) + more
+            capacities.setdefault(segment.model_digest, []).append(capacity(segment, workload.name))
+    by_digest = {digest: fsum(each) for digest, each in capacities.items()}
     ready = by_digest.get(wanted, 0.0)
-    if ready >= workload.spec.rate:
+    if covers(ready, workload.spec.rate):
         return wanted
     best = max(by_digest, key=lambda digest: (by_digest[digest], digest), default=wanted)
     return best if by_digest.get(best, 0.0) > ready else wanted

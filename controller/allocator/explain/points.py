@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 
 from common.mig import gpcs_of
+from controller.allocator.covering import due
 from controller.allocator.explain.types import BetterPoint, Points, SizeChoice
 from controller.allocator.optimal_triplet_decision import Triplets, allowed_points, fast_points
 from controller.allocator.types import HALF, Options, Point, ProfileTable, Service
@@ -42,7 +43,7 @@ def choices(service: Service, triplets: Triplets, used: Mapping[int, int]) -> tu
     """Each size's best point, the most throughput per GPC first; `used` is the plan's segments by size."""
     found = []
     for size, point in triplets.best.items():
-        segments = math.ceil(Fraction(service.rate) / Fraction(point.throughput))
+        segments = math.ceil(Fraction(due(service.rate)) / Fraction(point.throughput))
         found.append(SizeChoice(point, segments, segments * gpcs_of(size), used.get(size, 0)))
     return tuple(sorted(found, key=lambda one: (-one.per_gpc, one.point.size)))
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from math import fsum
 
 from common.mig import gpcs_of
-from controller.allocator.moves.floor import TOLERANCE, served
+from controller.allocator.covering import covers
+from controller.allocator.moves.floor import served
 from controller.allocator.moves.hosts import Planner, plan_spread
 from controller.allocator.moves.keeping import Held, hold
 from controller.allocator.moves.steps import steps
@@ -133,10 +134,7 @@ def _as_pinned(services: Sequence[Service], out: Collection[str], staying: Seque
         for name, throughput in served(one.segment):
             given[name] = given.get(name, 0.0) + throughput
     asking = [one for one in services if one.name not in out or one.name in given]
-    return [
-        replace(one, rate=min(one.rate, given[one.name] * (1 - TOLERANCE))) if one.name in out else one
-        for one in asking
-    ]
+    return [replace(one, rate=min(one.rate, given[one.name])) if one.name in out else one for one in asking]
 
 
 def _may_improve(task: Task, best: Candidate, bound: int) -> bool:
@@ -217,8 +215,8 @@ def under_rate(task: Task, placement: Placement) -> dict[str, float]:
     for one in positions_of(placement):
         for service, throughput in served(one.segment):
             given.setdefault(service, []).append(throughput)
-    lacking = {one.name: 1 - TOLERANCE - fsum(given.get(one.name, ())) / one.rate for one in task.services}
-    return {service: share for service, share in lacking.items() if share > 0}
+    total = {one.name: fsum(given.get(one.name, ())) for one in task.services}
+    return {one.name: 1 - total[one.name] / one.rate for one in task.services if not covers(total[one.name], one.rate)}
 
 
 def missing(task: Task, placement: Placement) -> tuple[float, ...]:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from math import fsum
 
 from controller.allocator.board import shapes_of
+from controller.allocator.covering import due
 from controller.allocator.stability_types import Gpu, Running
 from controller.allocator.types import Segment
 
 Place = tuple[str, int]  # GPU, start
-
-TOLERANCE = 1e-9  # of a rate: sums of throughputs are sums of floats
 
 
 def served(segment: Segment) -> Iterator[tuple[str, float]]:
@@ -94,7 +93,7 @@ class Capacity:
     def lacking_without(self, segment: Segment, needs: Mapping[str, float]) -> float:
         """Items/s that services would be under their needs once the segment is drained."""
         return sum(
-            max(0.0, needs.get(service, 0.0) * (1 - TOLERANCE) - (self.of(service) - throughput))
+            max(0.0, due(needs.get(service, 0.0)) - (self.of(service) - throughput))
             for service, throughput in served(segment)
         )
 

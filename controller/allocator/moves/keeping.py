@@ -9,6 +9,7 @@ from fractions import Fraction
 from math import inf, nextafter
 
 from common.mig import gpcs_of
+from controller.allocator.covering import due
 from controller.allocator.moves.floor import served
 from controller.allocator.optimal_triplet_decision import fast_points
 from controller.allocator.stability_types import Gpu, Running
@@ -98,7 +99,7 @@ def hold(services: Sequence[Service], kept: Sequence[Running], gpus: Sequence[Gp
     anew = {
         name
         for name, service in by_name.items()
-        if 0 < numbers[name] < service.min_hosts and covered[name] >= Fraction(service.rate)
+        if 0 < numbers[name] < service.min_hosts and covered[name] >= Fraction(due(service.rate))
     }
     staying = [one for one in staying if one.pinned or one.segment.service not in anew]
     covered = _covered(by_name, staying)
@@ -118,7 +119,7 @@ def _without_surplus(
     staying = []
     for one in order:
         spared = not one.pinned and all(
-            covered[name] - given >= Fraction(services[name].rate)
+            covered[name] - given >= Fraction(due(services[name].rate))
             and (hosts[name][host[one.gpu]] > 1 or len(hosts[name]) > services[name].min_hosts)
             for name, given in _given(services, one.segment)
         )
@@ -148,9 +149,9 @@ def _covered(services: Mapping[str, Service], segments: Collection[Running]) -> 
 
 def _rest(service: Service, covered: Fraction, segments: int) -> Service | None:
     """What is still to plan of it; its `min_hosts` are the segments that it lacks for them."""
-    left = Fraction(service.rate) - covered
-    if left <= 0:
+    if covered >= Fraction(due(service.rate)):
         return None
+    left = Fraction(service.rate) - covered
     rate = float(left)
     rate = rate if Fraction(rate) >= left else nextafter(rate, inf)
     return replace(service, rate=rate, min_hosts=max(1, service.min_hosts - segments))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from common.mig import gpcs_of
-from controller.allocator.moves.floor import TOLERANCE, Capacity, Place, Slots, served, standing
+from controller.allocator.covering import covers, due
+from controller.allocator.moves.floor import Capacity, Place, Slots, served, standing
 from controller.allocator.moves.types import Action, Checked, Step
 from controller.allocator.stability_types import Gpu, Running
 from controller.allocator.types import Segment
@@ -71,17 +72,14 @@ class _Walk:
     def avoidable(self) -> tuple[str, ...]:
         """The breaks of services that end with what is due to them."""
         return tuple(
-            said
-            for service, said in self._beside_room
-            if self._capacity.of(service) >= self._due[service] * (1 - TOLERANCE)
+            said for service, said in self._beside_room if covers(self._capacity.of(service), self._due[service])
         )
 
     def _drain(self, step: Step) -> None:
         self._drained.add(step.id)
         self._capacity.drop(step.id, step.segment)
         for service, _ in served(step.segment):
-            due = self._due.get(service, 0.0)
-            short = due * (1 - TOLERANCE) - self._capacity.of(service)
+            short = due(self._due.get(service, 0.0)) - self._capacity.of(service)
             if short > 0:
                 self.worst[service] = max(short, self.worst.get(service, 0.0))
                 place = self._slots.spare_place(step.segment.size, {})

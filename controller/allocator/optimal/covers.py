@@ -17,7 +17,7 @@ from controller.allocator.optimal.layouts import GpuShapes, Ints
 
 Floats = npt.NDArray[np.float64]
 
-NEAR = 1e-9  # relative; a float sum and a rate closer than this are compared exactly
+NEAR = 1e-12  # relative, well above the error of a float sum: what is closer to a rate is compared exactly
 MOST_COVERS = 5_000  # of one class
 
 

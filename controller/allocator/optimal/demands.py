@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from controller.allocator.configuration import Servable
+from controller.allocator.covering import due
 from controller.allocator.optimal.covers import (
     MOST_COVERS,
     ClassCovers,
@@ -31,7 +32,7 @@ class HighClass:
     members: Ints  # indices of the services
     triplets: Triplets
     throughput: Floats  # (sizes,), 0 where there is no such size or none is ever worthwhile
-    rates: Floats  # (members,)
+    rates: Floats  # (members,): what is due
 
     @property
     def rate(self) -> float:
@@ -46,6 +47,7 @@ class Demands:
     shapes: GpuShapes
     services: Sequence[Service]
     triplets: Sequence[Triplets]
+    rates: Floats  # (services,): what is due of each, items/s; a cover gives no less
     covers: Covers
     first: Ints  # (services,): index of the first cover; of a high one -1, or of what peeling leaves of it
     peeled: Ints  # (services, sizes): segments set aside for the high ones
@@ -59,6 +61,7 @@ def demands(servable: Servable, shapes: GpuShapes) -> Demands:
     """The covers of all services but the high ones."""
     services = [service for service, _ in servable.values()]
     triplets = [found for _, found in servable.values()]
+    rates_due = np.array([due(service.rate) for service in services])
     first = np.full(len(services), -1, dtype=np.int64)
     blocks: list[ClassCovers] = []
     high = []
@@ -66,7 +69,7 @@ def demands(servable: Servable, shapes: GpuShapes) -> Demands:
     classes = list(_classes(triplets, shapes))
     fair = MOST_COVERS_IN_ALL // max(len(classes), 1)
     for members, found, throughput in classes:
-        rates = np.array([services[at].rate for at in members])
+        rates = rates_due[members]
         above = rates > most_rate(throughput, shapes, min(MOST_COVERS, fair))
         if above.mean() < OUTLIERS:
             above = rates > most_rate(throughput, shapes, min(MOST_FOR_OUTLIERS, fair))
@@ -80,7 +83,9 @@ def demands(servable: Servable, shapes: GpuShapes) -> Demands:
     weight = np.bincount(first[first >= 0], minlength=begin)
     peeled = np.zeros((len(services), len(shapes.sizes)), dtype=np.int64)
     covers = joined(blocks, len(shapes.sizes))
-    return Demands(shapes, services, triplets, covers, first, peeled, weight, weight, tuple(high), len(blocks))
+    return Demands(
+        shapes, services, triplets, rates_due, covers, first, peeled, weight, weight, tuple(high), len(blocks)
+    )
 
 
 def _classes(triplets: Sequence[Triplets], shapes: GpuShapes) -> Iterator[tuple[Ints, Triplets, Floats]]:

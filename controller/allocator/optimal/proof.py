@@ -20,6 +20,7 @@ from controller.allocator.optimal.swaps import groups, near_pairs, swapped
 
 MOST_COLUMNS, MOST_PAIRS, MOST_FREE = 800, 200_000, 100
 NODES = 300
+SURELY = 1 + 1e-5  # of a rate: beyond the solver's tolerance
 
 
 def prove(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> Packing:
@@ -39,19 +40,21 @@ def prove(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> 
     if columns > MOST_COLUMNS:
         return best
     base: Ints = lots.weight @ demands.covers.counts[lots.cover]
-    programme = Programme(demands.shapes, base, chosen, best.lower, free=_shares(demands))
-    found = minimize(programme.cost, programme.rows, Effort(expired, NODES, target=best.lower + 0.5))
-    if found is None:
-        return best
-    gpus, numbers = programme.parts(found.x)
-    total = int(gpus.sum())
-    lower = max(best.lower, min(total, best.total)) if found.finished else best.lower
-    if total >= best.total:
-        return replace(best, lower=lower)
-    direct = dict(zip(_high(demands), programme.instances(found.x), strict=True))
-    if not all(_covers(demands, service, counts) for service, counts in direct.items()):
-        return replace(best, lower=lower)
-    return Packing(gpus, swapped(lots, chosen, numbers), lower, direct)
+    for asked in (1.0, SURELY):  # the rates themselves for the bound; a hair more where the solver falls a hair short
+        programme = Programme(demands.shapes, base, chosen, best.lower, free=_shares(demands) / asked)
+        found = minimize(programme.cost, programme.rows, Effort(expired, NODES, target=best.lower + 0.5))
+        if found is None:
+            return best
+        gpus, numbers = programme.parts(found.x)
+        total = int(gpus.sum())
+        if found.finished and asked == 1:
+            best = replace(best, lower=max(best.lower, min(total, best.total)))
+        if total >= best.total:
+            return best
+        direct = dict(zip(_high(demands), programme.instances(found.x), strict=True))
+        if all(_covers(demands, service, counts) for service, counts in direct.items()):
+            return Packing(gpus, swapped(lots, chosen, numbers), best.lower, direct)
+    return best
 
 
 def _high(demands: Demands) -> list[int]:
@@ -66,7 +69,7 @@ def _throughput(demands: Demands, service: int) -> list[float]:
 
 def _shares(demands: Demands) -> Floats:
     """(high services, sizes): the share of the rate that one instance covers."""
-    shares = [np.array(_throughput(demands, one)) / demands.services[one].rate for one in _high(demands)]
+    shares = [np.array(_throughput(demands, one)) / demands.rates[one] for one in _high(demands)]
     return np.array(shares).reshape(-1, len(demands.shapes.sizes))
 
 
@@ -74,4 +77,4 @@ def _covers(demands: Demands, service: int, counts: Ints) -> bool:
     """Whether the rate is covered exactly, beyond the solver's tolerance."""
     each = _throughput(demands, service)
     covered = sum(int(n) * Fraction(t) for n, t in zip(counts, each, strict=True))
-    return covered >= Fraction(demands.services[service].rate)
+    return covered >= Fraction(float(demands.rates[service]))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from common.mig import gpcs_of
 from controller.allocator.configuration import configure
+from controller.allocator.covering import covers
 from controller.allocator.optimal_triplet_decision import Triplets
 from controller.allocator.sharing.batching import executions
 from controller.allocator.types import Options, ProfileTable, Service
@@ -52,5 +53,5 @@ def _by_size(service: Service, table: ProfileTable, options: Options) -> dict[in
 
 def _smallest(service: Service, triplets: Triplets) -> int | None:
     return min(
-        (gpcs_of(size) for size, point in triplets.best.items() if point.throughput >= service.rate), default=None
+        (gpcs_of(size) for size, point in triplets.best.items() if covers(point.throughput, service.rate)), default=None
     )

@@ -119,7 +119,7 @@ def _cut_at_will(one: OnStock, position: int, prices: Ints) -> Floats:
     sizes = np.flatnonzero(high.throughput)
     size = sizes[np.argmin(prices[sizes] / high.throughput[sizes])]
     found = np.zeros(len(high.throughput))
-    found[size] = one.demands.services[position].rate / high.throughput[size] * (1 - 1e-12)
+    found[size] = float(one.demands.rates[position]) / high.throughput[size] * (1 - 1e-12)
     return found
 
 

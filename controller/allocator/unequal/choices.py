@@ -101,6 +101,6 @@ def _of_high(one: OnStock, price: Ints, worth: Ints, instances: Floats) -> None:
         sizes = np.flatnonzero(high.throughput)
         size = sizes[np.argmin(price[sizes] / high.throughput[sizes])]
         for member in high.members.tolist():
-            number = one.demands.services[member].rate / high.throughput[size] * (1 - 1e-12)
+            number = float(one.demands.rates[member]) / high.throughput[size] * (1 - 1e-12)
             worth[one.index[member]] = int(number * float(price[size]))
             instances[one.index[member], size] = number

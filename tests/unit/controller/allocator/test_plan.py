@@ -20,6 +20,7 @@ from controller.allocator import (
     plan,
     plan_to_json,
 )
+from controller.allocator.covering import due
 from tests import strategies_allocator as drawn
 
 NET = ProfileTable("net", (Point(1, 8, 1, 100.0, 40.0), Point(3, 8, 2, 360.0, 30.0), Point(7, 8, 1, 630.0, 12.0)))
@@ -219,7 +220,7 @@ def _assert_services(found: Plan, services: list[Service], options: Options) -> 
         if service.name in refused:
             assert segments == []
             continue
-        assert sum(Fraction(segment.throughput) for segment in segments) >= Fraction(service.rate)
+        assert sum(Fraction(segment.throughput) for segment in segments) >= Fraction(due(service.rate))
         for segment in segments:
             assert segment.latency_ms < options.latency_share * service.slo_ms
             assert segment.processes <= options.processes_for(service)
