@@ -14,11 +14,11 @@ from common.bundle import Manifest
 from common.bundle_manifest import Part, Rate, Tensor
 from common.codec import CodecParams
 from common.digests import digest_of
-from slicer import graph, load, model, offered, probe
+from slicer import load, model, offered, probe, span
 from slicer.calibrate import clips, even, even_clips, exact
-from slicer.cut import CARRIED, Halves, split
+from slicer.cut import CARRIED, Halves
 from slicer.examples import Shapes, blank
-from slicer.model import INPUT, CutPoint
+from slicer.model import INPUT, SlicerError
 from slicer.run import Session
 from slicer.samples import Arrays
 from slicer.transfer_layer.insert import insert
@@ -36,6 +36,7 @@ def make(
     whole: ModelProto,
     at: str,
     *,
+    to: str | None = None,
     name: str,
     level: str,
     samples: Sequence[Arrays] = (),
@@ -51,29 +52,32 @@ def make(
     `offered.is_image` has it. `samples`: inputs to calibrate clip ranges on by `method`;
     `shapes`: sizes of inputs that the model leaves open, where there are no samples. `layer`: a Transfer
     Layer between the halves, or the name of one of FAMILIES; `tail`: a tail
-    with other weights, trained for it; `rates`: what was measured of it. Raises SlicerError.
+    with other weights, trained for it; `rates`: what was measured of it. `to`: a later cut from which the tail begins;
+    `layer` was trained to replace what lies between. Raises SlicerError.
     """
-    found = graph.input_cut(whole) if at == INPUT else graph.find(graph.cut_points(load.with_shapes(whole, {})), at)
+    if to is not None and not isinstance(layer, Layer):
+        raise SlicerError(f'only a trained layer replaces what lies between two cuts: train one from "{at}" to "{to}"')
     example = samples[0] if samples else blank(whole, shapes or {})
-    found = replace(found, tensor=probe.known(whole, found.tensor, example))
-    image = found.id == INPUT and layer == "none" and offered.is_image(found.tensor, samples)
+    found = span.find(whole, at, to, example)
+    cut = found.cut.tensor
+    image = found.id == INPUT and layer == "none" and offered.is_image(cut, samples)
     offered.check(level, image)
-    halves = split(whole, found)
+    halves = found.halves(whole)
     halves = Halves(halves.head, tail) if tail else halves
-    used = _layer(layer, halves, found.tensor, samples)
+    used = _layer(layer, halves, cut, samples)
     if used:
-        halves = insert(halves, used, found.tensor)
-        found = replace(found, tensor=replace(found.tensor, shape=sent_shape(used, found.tensor)))
+        halves = insert(halves, used, cut)
+        cut = replace(cut, shape=sent_shape(used, cut))
     if used and used.reach is not None:
         ranges = even(used.reach)
     elif samples:
         ranges = (even_clips if used and used.even else clips)(activations(halves.head, samples), method)
     else:
         ranges = {}
-    ranges |= exact(found.tensor.dtype)
+    ranges |= exact(cut.dtype)
     contents = _contents(whole, halves)
     outputs = [probe.rank(whole, load.tensor(value), example) for value in whole.graph.output]
-    made = _manifest(whole, halves, found, outputs, name, level, offered.levels(image), ranges, contents)
+    made = _manifest(whole, halves, found.id, cut, outputs, name, level, offered.levels(image), ranges, contents)
     family = used.family if used else ""
     return bundle.write(replace(made, transfer_layer=family, rates=tuple(rates)), contents)
 
@@ -101,7 +105,8 @@ def _contents(whole: ModelProto, halves: Halves) -> dict[str, bytes]:
 def _manifest(
     whole: ModelProto,
     halves: Halves,
-    cut: CutPoint,
+    cut_id: str,
+    cut: model.Tensor,
     outputs: Sequence[model.Tensor],
     name: str,
     level: str,
@@ -111,8 +116,8 @@ def _manifest(
 ) -> Manifest:
     return Manifest(
         model=name,
-        cut_id=cut.id,
-        cut=replace(_tensor(cut.tensor), name=halves.head.graph.output[0].name, dtype=CARRIED),
+        cut_id=cut_id,
+        cut=replace(_tensor(cut), name=halves.head.graph.output[0].name, dtype=CARRIED),
         tail_input=load.inputs(halves.tail)[0].name,
         inputs=tuple(_tensor(load.tensor(value)) for value in load.inputs(whole)),
         outputs=tuple(map(_tensor, outputs)),

@@ -18,35 +18,49 @@ EXACT = frozenset({CARRIED, "float16", "int8", "uint8", "int16", "uint16"})
 
 @dataclass(frozen=True, slots=True)
 class Halves:
-    """A model in two: `head` ends in the cut tensor as float32, `tail` starts from it and has the model's outputs."""
+    """A model in two: `head` ends in the cut tensor as float32, `tail` starts from it and has the model's outputs.
+
+    Where layers between two cuts are left out, the tail starts from another tensor than the head ends in.
+    """
 
     head: ModelProto
     tail: ModelProto
 
 
-def split(model: ModelProto, cut: CutPoint) -> Halves:
+def split(model: ModelProto, cut: CutPoint, later: CutPoint | None = None) -> Halves:
     """The halves of `model` at one of its valid cuts; operator sets, metadata and IR version stay as they are.
 
     The head takes all of the model's inputs, whether it needs them or not, so that a device feeds both alike.
     Constants, and nodes that compute from nothing else, go to the half that needs them, or to both. float32 is all
-    that the codec carries: a tensor of a type that fits into it is cast by the head, and back by the tail. Raises
-    SlicerError for other types.
+    that the codec carries: a tensor of a type that fits into it is cast by the head, and back by the tail. With
+    `later` the tail starts from that cut, and what lies between is in neither half. Raises SlicerError for other types.
     """
+    return Halves(_head(model, cut), _tail(model, later or cut))
+
+
+def _head(model: ModelProto, cut: CutPoint) -> ModelProto:
+    name, value = cut.tensor.name, _sent(model, cut)
+    nodes = _ancestors(model, {name}, stop="")
+    if cut.tensor.dtype != CARRIED:
+        nodes.append(helper.make_node("Cast", [name], [value.name], to=TensorProto.FLOAT))
+    elif cut.id == INPUT:
+        nodes.append(helper.make_node("Identity", [name], [value.name]))
+    return _part(model, nodes, load.inputs(model), [value])
+
+
+def _sent(model: ModelProto, cut: CutPoint) -> ValueInfoProto:
+    """The cut tensor as it leaves the head, under a name of its own where it is not the model's own tensor."""
     if cut.tensor.dtype not in EXACT:
         raise SlicerError(
             f'tensor "{cut.tensor.name}" is {cut.tensor.dtype or "of an unknown type"}; '
             f"what can be carried is {', '.join(sorted(EXACT))}: cut elsewhere"
         )
-    name = cut.tensor.name
-    nodes = _ancestors(model, {name}, stop="")
-    value = _between(name, cut)
+    value = _between(cut.tensor.name, cut)
     if cut.tensor.dtype != CARRIED:
-        value.name = _fresh(model, f"{name}_{CARRIED}")
-        nodes.append(helper.make_node("Cast", [name], [value.name], to=TensorProto.FLOAT))
+        value.name = _fresh(model, f"{cut.tensor.name}_{CARRIED}")
     elif cut.id == INPUT:
-        value.name = _fresh(model, f"{name}_sent")  # an output may not be an input
-        nodes.append(helper.make_node("Identity", [name], [value.name]))
-    return Halves(_part(model, nodes, load.inputs(model), [value]), _tail(model, cut, value))
+        value.name = _fresh(model, f"{cut.tensor.name}_sent")  # an output may not be an input
+    return value
 
 
 def _between(name: str, cut: CutPoint) -> ValueInfoProto:
@@ -56,11 +70,12 @@ def _between(name: str, cut: CutPoint) -> ValueInfoProto:
     return value
 
 
-def _tail(model: ModelProto, cut: CutPoint, given: ValueInfoProto) -> ModelProto:
+def _tail(model: ModelProto, cut: CutPoint) -> ModelProto:
     outputs = list(model.graph.output)
     name = cut.tensor.name
     nodes = _ancestors(model, {output.name for output in outputs}, stop=name)
     if cut.tensor.dtype != CARRIED:
+        given = _sent(model, cut)
         kind = helper.np_dtype_to_tensor_dtype(np.dtype(cut.tensor.dtype))
         return _part(model, [helper.make_node("Cast", [given.name], [name], to=kind), *nodes], [given], outputs)
     if name not in {output.name for output in outputs}:

@@ -19,6 +19,11 @@ from slicer.train.settings import FAMILIES, Settings
 @click.command("train")
 @click.argument("model", type=FILE)
 @click.option("--at", required=True, metavar="TENSOR|INDEX", help="The cut, as `cuts` lists it.")
+@click.option(
+    "--to", metavar="TENSOR|INDEX",
+    help="A later cut at which the tail begins: the bottleneck replaces all that lies between. Its sides must be those "
+    "of --at, or these halved, rounded up.",
+)  # fmt: skip
 @click.option("--data", required=True, type=FILE, help="Inputs, .npz or .npy; labels may be in the .npz, too.")
 @click.option("-o", "--output", "target", required=True, type=NEW_FILE)
 @click.option(
@@ -46,6 +51,7 @@ from slicer.train.settings import FAMILIES, Settings
 def train_command(
     model: Path,
     at: str,
+    to: str | None,
     data: Path,
     target: Path,
     family: str,
@@ -64,6 +70,10 @@ def train_command(
 
     The model itself is the teacher, so data needs no labels. A fifth of it is held out: bytes and accuracy of each
     level are measured there and stand in the manifest.
+
+    With --to the device runs MODEL up to --at and then the encoder; the decoder gives the tensor of --to, with which
+    the tail begins. The layers between are in neither half: cut early, where little is computed, and let the bottleneck
+    learn what they do. --halvings is raised where they halve more often.
     """
     if importlib.util.find_spec("torch") is None:
         raise SlicerError("training needs torch: pip install 'sliceplane[train]'")
@@ -73,7 +83,7 @@ def train_command(
     found = samples.read(data, whole)
     wanted = Settings(channels, halvings, weight, budget, epochs, seed, family=family)
     content = train(
-        whole, at, found, wanted, name=name or model.stem, level=level,
+        whole, at, found, wanted, name=name or model.stem, level=level, to=to,
         labels=_labels(data, labels), checkpoint=checkpoint, say=click.echo,
     )  # fmt: skip
     write(target, content)

@@ -20,7 +20,7 @@ HALVES = (("kernel_shape", [3, 3]), ("pads", [1, 1, 1, 1]), ("strides", [2, 2]))
 
 
 class Learned(nn.Module):
-    """C×H×W to k×⌈H/2ⁿ⌉×⌈W/2ⁿ⌉ and back. `sent`: k; `positive`: the teacher's features have no value below 0."""
+    """C×H×W to k×⌈H/2ⁿ⌉×⌈W/2ⁿ⌉ and back. `sent`: k; `positive`: what comes back is to have no value below 0."""
 
     def __init__(self, sent: int, size: tuple[int, int], halvings: int, positive: bool) -> None:
         super().__init__()

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 FAMILIES = ("bottleneck", "strided")
 """Layers that are trained: few channels, or the published layer's learned form, which sends all."""
 
+REPLACING = FAMILIES[0]
+"""The family that can stand for the layers between two cuts."""
+
 Say = Callable[[str], None]
 
 
@@ -15,7 +18,8 @@ Say = Callable[[str], None]
 class Settings:
     """`family` of the layer, one of FAMILIES; `epochs` of each stage, at most.
 
-    Of a bottleneck: `channels` that travel, on a map halved `halvings` times.
+    Of a bottleneck: `channels` that travel, on a map halved `halvings` times, more often where layers that it
+    replaces do so.
     `weight`: what a bit an element is worth beside the distance of the answers: more makes payloads smaller. `budget`:
     stage 2 ends once held-out samples lose no more than this share; None: never before its last epoch. `held`: share of
     the samples kept back to measure on.

@@ -42,7 +42,10 @@ class Held:
 
 
 class Run:
-    """One training run over cached features (N×C×H×W, float16) and the teacher's answers (N×..., one array each)."""
+    """One training run over cached features (N×C×H×W, float16) and the teacher's answers (N×..., one array each).
+
+    `targets`: the features that the decoder is to give, where they are not those that the encoder takes.
+    """
 
     def __init__(
         self,
@@ -53,18 +56,21 @@ class Run:
         path: Path | None = None,
         say: Say = lambda _line: None,
         held: Held | None = None,
+        targets: Halfs | None = None,
     ) -> None:
         self._features, self._answers, self._wanted, self._held = features, answers, wanted, held
+        self._targets = features if targets is None else targets
         self._key, self._path, self._say = key, path, say
         self._state = restore(path, key)
 
     def match(self, layer: Learned) -> None:
         """Stage 1: the decoded features are the teacher's, in relation to their variance."""
-        scale = 1.0 / max(float(self._features[:512].astype(np.float32).var()), 1e-12)
+        scale = 1.0 / max(float(self._targets[:512].astype(np.float32).var()), 1e-12)
 
-        def loss(x: Tensor, _rows: Rows, bits: int) -> tuple[Tensor, Tensor]:
+        def loss(x: Tensor, rows: Rows, bits: int) -> tuple[Tensor, Tensor]:
             found, rate = layer(x, bits)
-            return scale * F.mse_loss(found, x) + self._wanted.weight * rate, rate
+            told = x if self._targets is self._features else torch.from_numpy(self._targets[rows].astype(np.float32))
+            return scale * F.mse_loss(found, told) + self._wanted.weight * rate, rate
 
         self._stage(1, layer, list(layer.parameters()), loss)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,19 +13,20 @@ from onnx import ModelProto
 
 from common.bundle import Bundle
 from common.codec import LEVELS
-from slicer import graph, load, probe
+from slicer import load, span
 from slicer.bundle import activations, make
-from slicer.cut import CARRIED, Halves, split
-from slicer.model import CutPoint, SlicerError
-from slicer.run import Session
+from slicer.cut import CARRIED, Halves
+from slicer.model import INPUT, SlicerError
 from slicer.samples import Arrays
+from slicer.span import Span
 from slicer.train.bottleneck import Bottleneck
 from slicer.train.learned import BITS, Learned
 from slicer.train.measure import RANS, classes, rates
-from slicer.train.settings import Say, Settings
+from slicer.train.settings import REPLACING, Say, Settings
 from slicer.train.stages import Floats, Halfs, Held, Run
 from slicer.train.strided import Strided
 from slicer.train.tail import TorchTail
+from slicer.train.teacher import Taught, taught
 from slicer.transfer_layer.layer import Layer, sizes
 
 _CALIBRATED = 256  # samples that clip ranges are taken from
@@ -41,75 +41,86 @@ def train(
     *,
     name: str,
     level: str,
+    to: str | None = None,
     labels: npt.NDArray[np.int64] | None = None,
     checkpoint: Path | None = None,
     say: Say = lambda _line: None,
 ) -> bytes:
-    """The bundle. `labels`: the class of each sample, to measure accuracy; else agreement is. Raises SlicerError."""
+    """The bundle. `labels`: the class of each sample, to measure accuracy; else agreement is.
+
+    `to`: a cut after `at`; the layer then replaces what lies between: its decoder gives that tensor and the tail begins
+    there. Raises SlicerError.
+    """
     if level not in LEVELS:
         raise SlicerError(f'there is no level "{level}"; levels are {", ".join(LEVELS)}')
     kept = len(samples) - max(1, round(wanted.held * len(samples)))
     if kept < 1:
         raise SlicerError(f"{len(samples)} samples are too few to train on and to measure on: give at least 2")
-    cut, halves = _halves(whole, at, samples[0])
-    features, answers = _teacher(halves, samples)
-    told = labels if labels is not None else classes(answers[0])
+    found = _span(whole, at, to, samples[0], wanted, say)
+    halves = found.halves(whole)
+    known = taught(whole, found, halves, samples)
+    told = labels if labels is not None else classes(known.answers[0])
     if len(told) != len(samples):
         raise SlicerError(f"there are {len(told)} labels for {len(samples)} samples")
-    key = _key(whole, cut, samples, wanted)
-    right = float(np.mean(classes(answers[0][kept:]) == told[kept:]))
-    held = Held(features[kept:], told[kept:], right, min(LEVELS[level].bits, BITS[0]))
-    run = Run(features[:kept], [one[:kept] for one in answers], wanted, key, checkpoint, say, held)
-    layer, tail = _trained(run, cut, halves, features, answers, wanted, say)
-    wrap = {"name": name, "level": level, "samples": samples[:kept][:_CALIBRATED], "layer": layer, "tail": tail}
+    key = _key(whole, found, samples, wanted)
+    right = float(np.mean(classes(known.answers[0][kept:]) == told[kept:]))
+    held = Held(known.features[kept:], told[kept:], right, min(LEVELS[level].bits, BITS[0]))
+    answers, targets = [one[:kept] for one in known.answers], known.targets[:kept] if found.replaces else None
+    run = Run(known.features[:kept], answers, wanted, key, checkpoint, say, held, targets)
+    layer, tail = _trained(run, found, halves, known, wanted, say)
+    wrap = {"name": name, "level": level, "to": to, "layer": layer, "tail": tail}
+    wrap["samples"] = samples[:kept][:_CALIBRATED]
     bundle = Bundle.open(make(whole, at, **wrap))  # type: ignore[arg-type]
     sent = activations(load.parse(bundle.head_bytes(), "the head"), samples[kept:])
     metric = "agreement" if labels is None else "accuracy"
-    found = rates(bundle, np.concatenate(sent), told[kept:], metric, RANS)
-    for rate in found:
+    measured = rates(bundle, np.concatenate(sent), told[kept:], metric, RANS)
+    for rate in measured:
         say(f"{rate.level}: {rate.bytes:.0f} bytes, {metric} {rate.accuracy:.4f} on {len(samples) - kept} held-out")
-    return make(whole, at, rates=found, **wrap)  # type: ignore[arg-type]
+    return make(whole, at, rates=measured, **wrap)  # type: ignore[arg-type]
 
 
-def _halves(whole: ModelProto, at: str, example: Arrays) -> tuple[CutPoint, Halves]:
-    found = graph.find(graph.cut_points(load.with_shapes(whole, {})), at)
-    cut = replace(found, tensor=probe.known(whole, found.tensor, example))
-    sizes(cut.tensor)
-    if cut.tensor.dtype != CARRIED:
-        raise SlicerError(f'tensor "{cut.tensor.name}" is {cut.tensor.dtype}: only {CARRIED} is trained, cut elsewhere')
-    return cut, split(whole, cut)
-
-
-def _teacher(halves: Halves, samples: Sequence[Arrays]) -> tuple[Halfs, list[Floats]]:
-    """The features at the cut and the model's answers, sample by sample as a device gives them."""
-    tail, given = Session(halves.tail), load.inputs(halves.tail)[0].name
-    features, answers = [], []
-    for feature in activations(halves.head, samples):
-        features.append(feature.clip(-65504, 65504).astype(np.float16))  # half the memory, and far finer than the noise
-        answers.append([np.asarray(one, np.float32) for one in tail({given: feature}).values()])
-    return np.concatenate(features), [np.concatenate(one) for one in zip(*answers, strict=True)]
+def _span(whole: ModelProto, at: str, to: str | None, example: Arrays, wanted: Settings, say: Say) -> Span:
+    """Where the layer goes. Raises SlicerError where it cannot."""
+    if at == INPUT:
+        raise SlicerError(f'a layer is trained at a cut, not at "{INPUT}": name one as `sliceplane-slicer cuts` does')
+    if to is not None and wanted.family != REPLACING:
+        raise SlicerError(f'family "{wanted.family}" replaces no layers up to "{to}": say family "{REPLACING}"')
+    found = span.find(whole, at, to, example)
+    sizes(found.cut.tensor)
+    for cut in (found.cut, found.later):
+        about = cut.tensor
+        if about.dtype != CARRIED:
+            raise SlicerError(f'tensor "{about.name}" is {about.dtype}: only {CARRIED} is trained, cut elsewhere')
+    if found.skipped > wanted.halvings:
+        say(f"halvings: {found.skipped} in place of {wanted.halvings}: the layers that are replaced halve so often")
+    return found
 
 
 def _trained(
-    run: Run, cut: CutPoint, halves: Halves, features: Halfs, answers: list[Floats], wanted: Settings, say: Say
+    run: Run, found: Span, halves: Halves, known: Taught, wanted: Settings, say: Say
 ) -> tuple[Layer, ModelProto | None]:
-    _, channels, height, width = sizes(cut.tensor)
     torch.manual_seed(wanted.seed)
-    positive = bool(features.min() >= 0)
-    layer: Learned = (
-        Strided(channels, (height, width), positive)
-        if wanted.family == "strided"
-        else Bottleneck(channels, wanted.channels, (height, width), wanted.halvings, positive)
-    )
+    layer = _layer(found, known, wanted)
     run.match(layer)
     try:
         tail = TorchTail(halves.tail)
-        _same(tail, features[:4], answers)
+        _same(tail, known.targets[:4], known.answers)
     except SlicerError as error:
         say(f"stage 2 left out: {error}")
         return layer.layer(), None
     run.distil(layer, tail)
     return layer.layer(), tail.written_into(halves.tail)
+
+
+def _layer(found: Span, known: Taught, wanted: Settings) -> Learned:
+    """One that has learned nothing yet; it halves at least as often as the layers that it replaces."""
+    _, channels, height, width = sizes(found.cut.tensor)
+    positive = bool(known.targets.min() >= 0)
+    if wanted.family == "strided":
+        return Strided(channels, (height, width), positive)
+    halvings = max(wanted.halvings, found.skipped)
+    made = (known.targets.shape[1], found.skipped)
+    return Bottleneck(channels, wanted.channels, (height, width), halvings, positive, made)
 
 
 def _same(tail: TorchTail, features: Halfs, answers: list[Floats]) -> None:
@@ -125,9 +136,9 @@ def _same(tail: TorchTail, features: Halfs, answers: list[Floats]) -> None:
             raise SlicerError("torch's tail differs from onnxruntime's")
 
 
-def _key(whole: ModelProto, cut: CutPoint, samples: Sequence[Arrays], wanted: Settings) -> str:
+def _key(whole: ModelProto, found: Span, samples: Sequence[Arrays], wanted: Settings) -> str:
     digest = sha256(load.serialise(whole, "the model"))
     for sample in samples:
         for value in sample.values():
             digest.update(np.ascontiguousarray(value).tobytes())
-    return f"{cut.id} {wanted} {digest.hexdigest()}"
+    return f"{found.id} {wanted} {digest.hexdigest()}"

@@ -30,9 +30,10 @@ class Step:
 class Layer:
     """`encoder` goes to the head, `decoder` to the tail; `channels` travel (None: as many as the cut has).
 
-    A layer halves height and width `halvings` times, rounded up; its decoder gives back the exact size. `even`: all
-    channels are coded in steps of one size, with 0 among the values; else each has its own range. `reach`: the largest
-    magnitude that is coded, where training has fixed it.
+    A layer halves height and width `halvings` times, rounded up; its decoder gives back the exact size, or, where it
+    was trained to replace what lies between two cuts, the tensor of the later one. `even`: all channels are coded in
+    steps of one size, with 0 among the values; else each has its own range. `reach`: the largest magnitude that is
+    coded, where training has fixed it.
     """
 
     family: str
@@ -54,17 +55,36 @@ def sent_shape(layer: Layer, cut: Tensor) -> tuple[Dim, ...]:
 def sizes(cut: Tensor) -> tuple[Dim, int, int, int]:
     """N, C, H, W of a cut that can have a layer. Raises SlicerError, which says why another cannot."""
     shape = cut.shape or ()
-    fixed = [size for size in shape[1:] if isinstance(size, int)]
     if len(shape) != 4 or shape[2:] == (1, 1):
         raise SlicerError(
             f'tensor "{cut.name}" is no feature map of N×C×H×W: a Transfer Layer needs one, cut elsewhere'
         )
-    if len(fixed) != 3:
+    fixed = _fixed(cut)
+    if fixed is None:
         raise SlicerError(
             f'tensor "{cut.name}" has open sizes, a Transfer Layer needs channels, height and width to be known: '
             "give a model whose input has fixed sizes"
         )
-    return shape[0], fixed[0], fixed[1], fixed[2]
+    return shape[0], *fixed
+
+
+def shrunk(cut: Tensor, later: Tensor) -> int | None:
+    """How often height and width of `cut` must be halved, rounded up, to be those of `later`; None: they never are.
+
+    None, too, where one of the two is no N×C×H×W of known sizes, or has another N.
+    """
+    before, after = _fixed(cut), _fixed(later)
+    counts = {size for about in (cut, later) for size in (about.shape or ())[:1] if isinstance(size, int)}
+    if before is None or after is None or len(counts) > 1:
+        return None
+    enough = max(before).bit_length() + 1
+    return next((m for m in range(enough) if (-(-before[1] // 2**m), -(-before[2] // 2**m)) == after[1:]), None)
+
+
+def _fixed(about: Tensor) -> tuple[int, int, int] | None:
+    """C, H, W of a tensor of four axes, None where one of them is open."""
+    fixed = [size for size in (about.shape or ())[1:] if isinstance(size, int)]
+    return (fixed[0], fixed[1], fixed[2]) if len(about.shape or ()) == 4 and len(fixed) == 3 else None
 
 
 def chain(steps: Sequence[Step], given: str, made: str) -> tuple[list[NodeProto], list[TensorProto]]:

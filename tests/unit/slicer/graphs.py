@@ -48,6 +48,24 @@ def chain(ir: int = 8) -> ModelProto:
     return model(nodes, {"x": ["N", 3, 8, 8]}, {"y": ["N", 5]}, constants, ir)
 
 
+def halving(pad: int = 1) -> ModelProto:
+    """x (13×10) -> conv1 -> relu1 -> same -> conv2 (7×5) -> relu2 -> conv3 (4×3) -> relu3 -> mean (1×1) -> flat -> y.
+
+    Without padding sides are not halved but shrink: 11×8, 5×3, 2×1.
+    """
+    rng = np.random.default_rng(1)
+    sizes = {"w1": (4, 3, 3, 3), "w2": (6, 4, 3, 3), "w3": (8, 6, 3 if pad else 2, 3 if pad else 2), "w4": (8, 5)}
+    constants = {name: rng.normal(size=size).astype(np.float32) for name, size in sizes.items()}
+    pads, twice = [pad] * 4, {"pads": [pad] * 4, "strides": [2, 2]}
+    nodes = [
+        node("Conv", "x w1", "conv1", pads=pads), node("Relu", "conv1", "relu1"), node("Tanh", "relu1", "same"),
+        node("Conv", "same w2", "conv2", **twice), node("Relu", "conv2", "relu2"),
+        node("Conv", "relu2 w3", "conv3", **twice), node("Relu", "conv3", "relu3"),
+        node("GlobalAveragePool", "relu3", "mean"), node("Flatten", "mean", "flat"), node("MatMul", "flat w4", "y"),
+    ]  # fmt: skip
+    return model(nodes, {"x": ["N", 3, 13, 10]}, {"y": ["N", 5]}, constants)
+
+
 def residual() -> ModelProto:
     """x -> a -> (b -> c, a) -> sum -> y: no cut within the block."""
     nodes = [node("Relu", "x", "a"), node("Tanh", "a", "b"), node("Sigmoid", "b", "c"), node("Add", "a c", "sum"),

@@ -47,6 +47,24 @@ def test_torch_and_onnx_agree(height: int, width: int, halvings: int, positive: 
     assert np.allclose(_run(layer.decoder, sent.numpy()), back.numpy(), atol=1e-5)
 
 
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 19), st.integers(1, 19), st.integers(1, 3), st.integers(0, 3), st.booleans())
+def test_a_later_tensor_comes_out_exactly(height: int, width: int, halvings: int, less: int, positive: bool) -> None:
+    """Where it doubles less often than it halved, other channels come out on a map halved as often, odd or not."""
+    torch.manual_seed(height * 100 + width)
+    skipped = min(less, halvings)
+    made = Bottleneck(5, 2, (height, width), halvings, positive, (7, skipped))
+    layer = made.layer()
+    x = torch.randn(2, 5, height, width)
+    with torch.no_grad():
+        sent = made.encode(x)
+        back = made.decode(sent)
+    assert sent.shape == (2, 2, -(-height // 2**halvings), -(-width // 2**halvings))
+    assert back.shape == (2, 7, -(-height // 2**skipped), -(-width // 2**skipped))
+    assert np.allclose(_run(layer.encoder, x.numpy()), sent.numpy(), atol=1e-5)
+    assert np.allclose(_run(layer.decoder, sent.numpy()), back.numpy(), atol=1e-5)
+
+
 @given(st.floats(-100, 100), st.sampled_from([8, 6, 5, 4, 3, 2]))
 def test_quantised_values_are_a_step_apart(value: float, bits: int) -> None:
     """Within reach the error is at most half a step; beyond it the nearer end is given."""
