@@ -23,7 +23,7 @@ from tests.fakes.plane import advance
 from tests.strategies_reconcile import digest, light_workloads, workload, workloads
 from tests.unit.controller.reconcile.world import OPTIONS, SHARING, World, world
 
-SLOW = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def lights(letters: str, rate: float = 5.0) -> list[Workload]:

@@ -85,7 +85,7 @@ def test_converges_whatever_happens(count: int, gpus: int, doings: list[Act], op
 
 @SLOW
 @given(
-    st.lists(any_workloads, min_size=1, max_size=6),
+    st.lists(any_workloads, min_size=1, max_size=4),
     st.lists(st.tuples(any_workloads, st.integers(1, 25)), min_size=1, max_size=6),
     st.integers(1, 6),
     ways,
