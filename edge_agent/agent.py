@@ -16,7 +16,7 @@ from common.errors import Internal, SliceplaneError, Unavailable
 from edge_agent.bundles import BundleStore, Fetch
 from edge_agent.engine import Engine
 from edge_agent.head import check
-from edge_agent.model import Answer, Assignment, Frame, Tensors, TensorSpec, Where
+from edge_agent.model import Answer, Assignment, Frame, Tensors, TensorSpec, Where, skipped
 from edge_agent.pipelines import Pipelines
 from edge_agent.rollout import Rollout
 from edge_agent.serving import Serving, prepare
@@ -87,6 +87,12 @@ class Agent:
                 self._pipelines.saw(inputs)
                 if self._rollout:
                     self._rollout.saw(inputs)
+        self.stats.add(answer)
+        return answer
+
+    def skip(self, item: Item) -> Answer:
+        """The answer to `item` where a newer one of its source has overtaken it."""
+        answer = skipped(item.id)
         self.stats.add(answer)
         return answer
 

@@ -28,6 +28,13 @@ class Goal(StrEnum):
     OFFLOAD = "offload"
 
 
+class Policy(StrEnum):
+    """Which frames that wait are answered: all in their order, or of each source the newest, which goes first."""
+
+    ALL = "all"
+    NEWEST = "newest"
+
+
 class Where(StrEnum):
     """Where a frame was answered."""
 
@@ -35,6 +42,7 @@ class Where(StrEnum):
     LOCAL = "local"
     FAILED = "failed"
     DROPPED = "dropped"  # it gave way in the queue; `error` says why
+    SKIPPED = "skipped"  # a newer frame of its source was there before its turn
 
 
 class Reason(StrEnum):
@@ -90,6 +98,11 @@ class Answer:
     late: bool = False
     bundle: str = ""
     timing: Timing = field(default_factory=Timing)
+
+
+def skipped(frame_id: str) -> Answer:
+    """The answer to a frame that a newer one of its source has overtaken."""
+    return Answer(frame_id, Where.SKIPPED, {}, error="skipped: a newer frame of its source was there")
 
 
 @dataclass(frozen=True, slots=True)

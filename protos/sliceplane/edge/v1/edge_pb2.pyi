@@ -144,6 +144,8 @@ class Report(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     LATENCY_P50_MS_FIELD_NUMBER: _builtins.int
     LATENCY_P95_MS_FIELD_NUMBER: _builtins.int
+    FRAMES_SKIPPED_FIELD_NUMBER: _builtins.int
+    FRAMES_DROPPED_FIELD_NUMBER: _builtins.int
     bundle_digest: _builtins.str
     """Bundle in use."""
     frames_split: _builtins.int
@@ -160,6 +162,10 @@ class Report(_message.Message):
     """Median latency of the last frames, milliseconds."""
     latency_p95_ms: _builtins.float
     """95th percentile latency of the last frames, milliseconds."""
+    frames_skipped: _builtins.int
+    """Frames that a newer one of their source has overtaken (agents started with --policy newest)."""
+    frames_dropped: _builtins.int
+    """Frames that gave way in a queue that was full, or were too old."""
     def __init__(
         self,
         *,
@@ -171,10 +177,12 @@ class Report(_message.Message):
         level: _builtins.str = ...,
         latency_p50_ms: _builtins.float = ...,
         latency_p95_ms: _builtins.float = ...,
+        frames_skipped: _builtins.int = ...,
+        frames_dropped: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "bytes_sent", b"bytes_sent", "frames_failed", b"frames_failed", "frames_local", b"frames_local", "frames_split", b"frames_split", "latency_p50_ms", b"latency_p50_ms", "latency_p95_ms", b"latency_p95_ms", "level", b"level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "bytes_sent", b"bytes_sent", "frames_dropped", b"frames_dropped", "frames_failed", b"frames_failed", "frames_local", b"frames_local", "frames_skipped", b"frames_skipped", "frames_split", b"frames_split", "latency_p50_ms", b"latency_p50_ms", "latency_p95_ms", b"latency_p95_ms", "level", b"level"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -411,10 +419,13 @@ class InferStreamResponse(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     FRAME_ID_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
     error: _builtins.str
-    """Why the frame failed: one sentence; empty if it did not."""
+    """Why the frame failed, or was skipped: one sentence; empty if it did not."""
     frame_id: _builtins.str
     """From the request."""
+    skipped: _builtins.bool
+    """A newer frame of the stream was there before its turn (agents started with --policy newest): it was not run."""
     @_builtins.property
     def answer(self) -> Global___InferResponse:
         """The answer; absent if the frame failed."""
@@ -425,10 +436,11 @@ class InferStreamResponse(_message.Message):
         answer: Global___InferResponse | None = ...,
         error: _builtins.str = ...,
         frame_id: _builtins.str = ...,
+        skipped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "frame_id", b"frame_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "frame_id", b"frame_id", "skipped", b"skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
