@@ -12,11 +12,12 @@ import structlog
 
 from common import backoff
 from common.bundle import Bundle, BundleError
-from common.errors import Internal, SliceplaneError, Unavailable
-from edge_agent.bundles import BundleStore, Fetch
+from common.digests import file_digest
+from common.errors import FailedPrecondition, Internal, SliceplaneError, Unavailable
+from edge_agent.bundles import MISMATCH, BundleStore, Fetch
 from edge_agent.engine import Engine
 from edge_agent.head import check
-from edge_agent.model import Answer, Assignment, Frame, Tensors, TensorSpec, Where, skipped
+from edge_agent.model import Answer, Assignment, Frame, Reason, Refusal, Tensors, TensorSpec, Where, skipped
 from edge_agent.pipelines import Pipelines
 from edge_agent.rollout import Rollout
 from edge_agent.serving import Serving, prepare
@@ -64,6 +65,7 @@ class Agent:
         self._pipelines = pipelines
         self.ready = asyncio.Event()
         self.trouble = "no bundle has been assigned yet"
+        self.refusal = rollout.gone_back if rollout else None
         self._engine, self._store, self._fetch = engine, store, fetch
         self._level, self._min_level, self._threads, self._deadline_s = level, min_level, threads, deadline_s
         self._dial = dial
@@ -114,15 +116,17 @@ class Agent:
     async def run_file(self, path: Path, target: str) -> None:
         """Runs the bundle in a file with the tail at `target`, "" for none; if it cannot be used, the last good one.
 
-        Raises Internal, InvalidArgument, FailedPrecondition if there is none.
+        If there is none either, but only its cut is at fault, its whole model. Raises Internal, InvalidArgument,
+        FailedPrecondition if nothing can run.
         """
         try:
             await self._switch(path, target)
         except SliceplaneError as error:
-            if not await self.run_last(target):
+            if not await self.run_last(target) and not await self._run_whole(path):
                 raise
-            log.error("the bundle cannot be used; the last good one runs", path=str(path), why=error.message)
+            log.error("the bundle cannot be used; another runs, or a part", path=str(path), why=error.message)
             return
+        self.refusal = None
         try:
             await self._store.adopt(path, self._current().digest)
         except Unavailable as error:
@@ -136,13 +140,17 @@ class Agent:
             )
         except SliceplaneError as error:
             log.error("another cut cannot be used; the agent goes on without", path=str(path), why=error.message)
+            self.refusal = Refusal(await asyncio.to_thread(_digest, path), error.message)
             return
         await other.connect(target if self._dial else "")
         self._pipelines.add(other)
         log.info("another cut is held", bundle=other.digest, target=target)
 
     async def run_last(self, target: str) -> bool:
-        """Runs the bundle that ran last, without any network; False if there is none that can be used."""
+        """Runs the bundle that ran last, without any network; False if there is none that can be used.
+
+        The last resort is the whole model of one whose cut was refused.
+        """
         for digest in self._rollout.last if self._rollout else ():
             if path := self._store.find(digest):
                 try:
@@ -151,7 +159,7 @@ class Agent:
                     log.error("a bundle that ran cannot be used", bundle=digest, why=error.message)
                 else:
                     return True
-        return False
+        return await self._run_refused()
 
     async def run(self, saved: Callable[[Assignment], None]) -> None:
         """Follows the assignments until cancelled; `saved` is told each one that runs."""
@@ -184,30 +192,68 @@ class Agent:
                 saved(Assignment(self.serving.digest, ""))
             return True
         try:
-            if self.serving and self.serving.digest == wanted.bundle_digest:
-                await self.serving.connect(wanted.target if self._dial else "")
-            else:
-                if self._rollout:
-                    self._rollout.admit(wanted.bundle_digest)
-                await self._switch(await self._store.ensure(wanted.bundle_digest, self._fetch), wanted.target)
+            await self._take(wanted)
         except SliceplaneError as error:
             self.trouble = f"the assigned bundle cannot be used: {error.message}"
             log.warning("cannot follow the assignment", bundle=wanted.bundle_digest, why=error.message)
+            if not self.serving and await self._run_refused():
+                saved(wanted)
             return False
+        self.refusal = None
         saved(wanted)
         return True
 
+    async def _take(self, wanted: Assignment) -> None:
+        digest = wanted.bundle_digest
+        try:
+            if self._rollout:
+                self._rollout.admit(digest)
+            if self.serving and self.serving.digest == digest:
+                await self.serving.connect(wanted.target if self._dial else "")
+                return
+            path = await self._store.ensure(digest, self._fetch)
+        except SliceplaneError as error:
+            if isinstance(error, FailedPrecondition) or error.reason == MISMATCH:
+                self.refusal = Refusal(digest, error.message)
+            raise
+        await self._switch(path, wanted.target)
+
     async def _switch(self, path: Path, target: str) -> None:
         """Makes the bundle ready beside the one that runs, then puts it in its place."""
-        fresh, bundle = await asyncio.to_thread(
-            _prepared, path, self._level, self._threads, self._min_level, self._rollout
-        )
-        if self._rollout:
-            await self._rollout.try_out(self.serving, fresh, bundle, self._threads)
-        await fresh.connect(target if self._dial else "")
-        before = self._pipelines.run(fresh)
+        try:
+            fresh, bundle = await asyncio.to_thread(
+                _prepared, path, self._level, self._threads, self._min_level, self._rollout
+            )
+            if self._rollout:
+                await self._rollout.try_out(self.serving, fresh, bundle, self._threads)
+        except SliceplaneError as error:
+            self.refusal = Refusal(await asyncio.to_thread(_digest, path), error.message)
+            raise
+        await self._run(fresh, target)
         if self._rollout:
             self._rollout.promoted(fresh.digest)
+
+    async def _run_refused(self) -> bool:
+        path = self._store.find(self._rollout.whole_only) if self._rollout and self._rollout.whole_only else None
+        return path is not None and await self._run_whole(path)
+
+    async def _run_whole(self, path: Path) -> bool:
+        """Runs all of a model here whose cut alone was refused; False if that may not be, or cannot."""
+        if not self._rollout or self._rollout.whole_only != await asyncio.to_thread(_digest, path):
+            return False
+        try:
+            fresh, _ = await asyncio.to_thread(_prepared, path, self._level, self._threads, self._min_level, None)
+        except SliceplaneError as error:
+            log.error("a bundle that was refused cannot run without a tail either", path=str(path), why=error.message)
+            return False
+        fresh.without = Reason.CUT_REFUSED
+        log.error("head and tail of the bundle are refused: all of the model runs here", bundle=fresh.digest)
+        await self._run(fresh, "")
+        return True
+
+    async def _run(self, fresh: Serving, target: str) -> None:
+        await fresh.connect(target if self._dial else "")
+        before = self._pipelines.run(fresh)
         self.ready.set()
         log.info("bundle runs", bundle=fresh.digest, level=fresh.pace.held, target=target)
         for old in before:
@@ -219,6 +265,14 @@ class Agent:
         if self.serving is None:
             raise Unavailable(f"this agent has no model yet: {self.trouble}")
         return self.serving
+
+
+def _digest(path: Path) -> str:
+    """Of a file; "" if it cannot be read."""
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""
 
 
 def _prepared(

@@ -68,7 +68,7 @@ class Engine:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     def _link(self, serving: Serving) -> Link:
-        barred = serving.session.barred if serving.session else Reason.NO_ASSIGNMENT
+        barred = serving.session.barred if serving.session else serving.without
         # Frames that wait for the link do not speak for the device: it would take longer for each of them.
         faster = local_first(self._local_first, *self._times(serving))
         self._local_first = self._goal is Goal.LATENCY and faster

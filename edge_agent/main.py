@@ -91,12 +91,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     server = await _listening(parts) if settings.listen else None
     tasks: list[asyncio.Task[None]] = []
     try:
-        jobs = [
-            _until(stop),
-            watchdog.from_environment(os.environ).run(),
-            parts.rollout.watch(),
-            *(await _following(parts)),
-        ]
+        following = await _following(parts)  # first: it may fail, and jobs that nobody begins are a warning each
+        jobs = [_until(stop), watchdog.from_environment(os.environ).run(), parts.rollout.watch(), *following]
         if settings.queued:
             jobs.append(forward(settings, parts.agent, parts.window, spec))
         elif settings.input_dir:
@@ -234,6 +230,8 @@ def _report(agent: Agent) -> edge_pb2.Report:
         latency_p50_ms=stats.percentile(0.50),
         latency_p95_ms=stats.percentile(0.95),
         frames_skipped=stats.counts[Where.SKIPPED],
+        refused_bundle_digest=agent.refusal.digest if agent.refusal else "",
+        refusal=agent.refusal.why if agent.refusal else "",
         frames_dropped=stats.counts[Where.DROPPED],
     )
 

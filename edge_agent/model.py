@@ -54,6 +54,7 @@ class Reason(StrEnum):
     DIGEST_MISMATCH = "DIGEST_MISMATCH"  # the tail serves another bundle
     STREAM_BROKEN = "STREAM_BROKEN"  # the stream broke under it, and again when it was sent once more
     SPLIT_FAILED = "SPLIT_FAILED"  # the codec or the tail's Triton refused this very frame
+    CUT_REFUSED = "CUT_REFUSED"  # head and tail of the bundle do not give what they should: its whole model runs
     LOCAL_FASTER = "LOCAL_FASTER"  # the device answers sooner than the tail would
     LOCAL_MODE = "LOCAL_MODE"  # the agent was told to answer everything locally
 
@@ -112,6 +113,14 @@ class TensorSpec:
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A bundle that is not to run on this device, and why, one sentence. `digest` is "" where it cannot be told."""
+
+    digest: str
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

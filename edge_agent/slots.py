@@ -15,17 +15,23 @@ REMEMBERED = 16
 
 @dataclass(frozen=True, slots=True)
 class Slots:
-    """Digests, "" for none. `starts`: how often `current` was started since it last ran well for a while."""
+    """Digests, "" for none. `starts`: how often `current` was started since it last ran well for a while.
+
+    `why`: the last of `refused` is not to run; `whole_only`: one of them whose whole model may, without a tail.
+    """
 
     current: str = ""
     previous: str = ""
     starts: int = 0
     refused: tuple[str, ...] = ()
+    why: str = ""
+    whole_only: str = ""
 
     def started(self) -> Slots:
         """As the agent starts; after too many starts that went wrong, with the previous bundle in its place again."""
         if self.starts >= MAX_STARTS and self.previous:
-            return Slots(self.previous, "", 1, (*self.refused, self.current)[-REMEMBERED:])
+            refused = (*self.refused, self.current)[-REMEMBERED:]
+            return Slots(self.previous, "", 1, refused, f"it did not stand in {self.starts} starts")
         return replace(self, starts=self.starts + 1)
 
     def well(self) -> Slots:
@@ -37,11 +43,12 @@ class Slots:
         if digest == self.current:
             return self
         refused = tuple(one for one in self.refused if one != digest)
-        return Slots(digest, self.current, 1, refused)
+        return Slots(digest, self.current, 1, refused, self.why if refused[-1:] == self.refused[-1:] else "")
 
-    def refuse(self, digest: str) -> Slots:
-        """`digest` is not to run."""
-        return replace(self, refused=(*(one for one in self.refused if one != digest), digest)[-REMEMBERED:])
+    def refuse(self, digest: str, why: str = "", *, whole: bool = False) -> Slots:
+        """`digest` is not to run; with `whole` all of its model on the device may."""
+        refused = (*(one for one in self.refused if one != digest), digest)[-REMEMBERED:]
+        return replace(self, refused=refused, why=why, whole_only=digest if whole else self.whole_only)
 
 
 def load(path: Path) -> Slots:
@@ -49,10 +56,15 @@ def load(path: Path) -> Slots:
     try:
         saved = json.loads(path.read_text())
         refused = tuple(one for one in saved["refused"] if is_digest(str(one)))
-        current, previous = (str(saved[key]) if is_digest(str(saved[key])) else "" for key in ("current", "previous"))
-        return Slots(current, previous, int(saved["starts"]), refused)
+        current, previous = _digest(saved["current"]), _digest(saved["previous"])
+        why, whole_only = str(saved.get("why", "")), _digest(saved.get("whole_only", ""))
+        return Slots(current, previous, int(saved["starts"]), refused, why, whole_only)
     except (OSError, ValueError, KeyError, TypeError):
         return Slots()
+
+
+def _digest(saved: object) -> str:
+    return str(saved) if is_digest(str(saved)) else ""
 
 
 def save(path: Path, slots: Slots) -> None:

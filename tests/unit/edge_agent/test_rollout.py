@@ -96,3 +96,25 @@ def test_unreadable_slots(tmp_path: Path, text: str) -> None:
     path = tmp_path / "slots.json"
     path.write_text(text)
     assert slots.load(path) == slots.Slots()
+
+
+def test_slots_keep_why_and_what_may_run_whole(tmp_path: Path) -> None:
+    """Over a restart: the reason of the last refusal; the bundle whose cut alone is at fault, until another runs."""
+    path = tmp_path / "slots.json"
+    slots.save(path, slots.Slots().refuse(A, "head and tail differ", whole=True))
+    rollout = Rollout(path, CollectorRegistry())
+    assert rollout.whole_only == A
+    with pytest.raises(FailedPrecondition, match="on this device: head and tail differ; assign another"):
+        rollout.admit(A)
+    rollout.promoted(B)
+    assert (slots.load(path).whole_only, slots.load(path).why) == ("", "head and tail differ")
+
+
+def test_a_rollback_says_why(tmp_path: Path) -> None:
+    """The bundle that was gone back from, and that it did not stand."""
+    path = tmp_path / "slots.json"
+    slots.save(path, slots.Slots(B, A, slots.MAX_STARTS))
+    gone = Rollout(path, CollectorRegistry()).gone_back
+    assert gone
+    assert (gone.digest, gone.why) == (B, "it did not stand in 3 starts")
+    assert Rollout(path, CollectorRegistry()).gone_back is None

@@ -146,6 +146,8 @@ class Report(_message.Message):
     LATENCY_P95_MS_FIELD_NUMBER: _builtins.int
     FRAMES_SKIPPED_FIELD_NUMBER: _builtins.int
     FRAMES_DROPPED_FIELD_NUMBER: _builtins.int
+    REFUSED_BUNDLE_DIGEST_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
     bundle_digest: _builtins.str
     """Bundle in use."""
     frames_split: _builtins.int
@@ -166,6 +168,12 @@ class Report(_message.Message):
     """Frames that a newer one of their source has overtaken (agents started with --policy newest)."""
     frames_dropped: _builtins.int
     """Frames that gave way in a queue that was full, or were too old."""
+    refused_bundle_digest: _builtins.str
+    """Bundle that was refused or gone back from last, until the one that is wanted runs: "sha256:" and 64 hex digits;
+    empty: none, or a file that cannot be read.
+    """
+    refusal: _builtins.str
+    """Why it was refused: one sentence; empty: none was."""
     def __init__(
         self,
         *,
@@ -179,10 +187,12 @@ class Report(_message.Message):
         latency_p95_ms: _builtins.float = ...,
         frames_skipped: _builtins.int = ...,
         frames_dropped: _builtins.int = ...,
+        refused_bundle_digest: _builtins.str = ...,
+        refusal: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "bytes_sent", b"bytes_sent", "frames_dropped", b"frames_dropped", "frames_failed", b"frames_failed", "frames_local", b"frames_local", "frames_skipped", b"frames_skipped", "frames_split", b"frames_split", "latency_p50_ms", b"latency_p50_ms", "latency_p95_ms", b"latency_p95_ms", "level", b"level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "bytes_sent", b"bytes_sent", "frames_dropped", b"frames_dropped", "frames_failed", b"frames_failed", "frames_local", b"frames_local", "frames_skipped", b"frames_skipped", "frames_split", b"frames_split", "latency_p50_ms", b"latency_p50_ms", "latency_p95_ms", b"latency_p95_ms", "level", b"level", "refusal", b"refusal", "refused_bundle_digest", b"refused_bundle_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
