@@ -25,6 +25,7 @@ STATES = {
     type_pb2.SEGMENT_STATE_REMOVING: State.REMOVING,
 }
 SERVE = {Serve.WHOLE: type_pb2.SERVE_KIND_WHOLE, Serve.TAIL: type_pb2.SERVE_KIND_TAIL}
+MOST_DIGEST, MOST_REFUSAL = 80, 500  # characters of what a device says of a bundle that it refuses
 HOLDS = {type_pb2.CONDITION_STATUS_TRUE: True, type_pb2.CONDITION_STATUS_FALSE: False}
 
 
@@ -80,6 +81,10 @@ def report_in(device: Device, message: edge_pb2.Report, now: datetime) -> Device
         level=message.level,
         latency_p50_ms=message.latency_p50_ms,
         latency_p95_ms=message.latency_p95_ms,
+        refused_bundle_digest=message.refused_bundle_digest[:MOST_DIGEST],
+        refusal=message.refusal[:MOST_REFUSAL],
+        frames_skipped=message.frames_skipped,
+        frames_dropped=message.frames_dropped,
     )
 
 

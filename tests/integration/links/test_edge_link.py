@@ -65,6 +65,10 @@ async def test_reports_are_stored(controller: Controller, channel: aio.Channel) 
     await until(lambda: controller.store.devices["d0"].frames_split == 7)
     assert controller.store.devices["d0"].level == "q4-rans"
     assert controller.store.devices["d0"].connected
+    await agent.report(refused_bundle_digest=digest(3), refusal="x" * 10_000, frames_dropped=1)
+    await until(lambda: controller.store.devices["d0"].frames_dropped == 1)
+    assert controller.store.devices["d0"].refused_bundle_digest == digest(3)
+    assert controller.store.devices["d0"].refusal == "x" * 500, "no device fills the database"
     agent.call.cancel()
     await until(lambda: not controller.store.devices["d0"].connected)
 
