@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from common import backoff
-from common.bundle import Bundle, BundleError
-from common.digests import file_digest
-from common.errors import FailedPrecondition, Internal, SliceplaneError, Unavailable
+from common.errors import FailedPrecondition, InvalidArgument, SliceplaneError, Unavailable
 from edge_agent.bundles import MISMATCH, BundleStore, Fetch
 from edge_agent.engine import Engine
 from edge_agent.head import check
-from edge_agent.model import Answer, Assignment, Frame, Reason, Refusal, Tensors, TensorSpec, Where, skipped
+from edge_agent.model import Answer, Assignment, CutAt, Frame, Reason, Refusal, Tensors, TensorSpec, Where, skipped
 from edge_agent.pipelines import Pipelines
+from edge_agent.preparing import Preparing, digest_of_file
 from edge_agent.rollout import Rollout
-from edge_agent.serving import Serving, prepare
+from edge_agent.serving import Serving
 from edge_agent.stats import Stats
 
 log = structlog.get_logger("agent")
@@ -67,8 +66,8 @@ class Agent:
         self.trouble = "no bundle has been assigned yet"
         self.refusal = rollout.gone_back if rollout else None
         self._engine, self._store, self._fetch = engine, store, fetch
-        self._level, self._min_level, self._threads, self._deadline_s = level, min_level, threads, deadline_s
-        self._dial = dial
+        self._preparing = Preparing(rollout, level, min_level, threads)
+        self._deadline_s, self._dial = deadline_s, dial
         self._wanted: Assignment | None = None
         self._change = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -134,17 +133,7 @@ class Agent:
 
     async def add_file(self, path: Path, target: str) -> None:
         """Holds another cut of the model that runs, with its own tail at `target`; a file that is none is left out."""
-        try:
-            other, _ = await asyncio.to_thread(
-                _prepared, path, self._level, self._threads, self._min_level, self._rollout, self._current()
-            )
-        except SliceplaneError as error:
-            log.error("another cut cannot be used; the agent goes on without", path=str(path), why=error.message)
-            self.refusal = Refusal(await asyncio.to_thread(_digest, path), error.message)
-            return
-        await other.connect(target if self._dial else "")
-        self._pipelines.add(other)
-        log.info("another cut is held", bundle=other.digest, target=target)
+        await self._add(path, target)
 
     async def run_last(self, target: str) -> bool:
         """Runs the bundle that ran last, without any network; False if there is none that can be used.
@@ -184,54 +173,97 @@ class Agent:
         await self._engine.close()
 
     async def _follow(self, wanted: Assignment, saved: Callable[[Assignment], None]) -> bool:
-        """Whether `wanted` runs now."""
+        """Whether all of `wanted` runs now that may."""
         if not wanted.bundle_digest:  # no such workload any more: the last bundle goes on, locally
             self.trouble = wanted.message or "the controller assigned no bundle"
+            for held in self._pipelines.held.values():
+                await held.connect("")
             if self.serving:
-                await self.serving.connect("")
                 saved(Assignment(self.serving.digest, ""))
             return True
+        self._store.keep(2 + len(wanted.others))
+        digests = {wanted.bundle_digest, *(cut.bundle_digest for cut in wanted.others)}
+        main = await self._follow_main(wanted)
+        if (
+            not main and self.serving and self.serving.digest not in digests
+        ):  # it goes on, and is of another model perhaps
+            return False
+        done = [await self._take_beside(cut) for cut in (wanted.others if self._dial else ())]
+        if digests & self._pipelines.held.keys():
+            saved(wanted)
+        if main:
+            self._retire(self._pipelines.keep(digests))
+        return main and all(done)
+
+    async def _follow_main(self, wanted: Assignment) -> bool:
         try:
-            await self._take(wanted)
+            await self._take(CutAt(wanted.bundle_digest, wanted.target))
         except SliceplaneError as error:
             self.trouble = f"the assigned bundle cannot be used: {error.message}"
             log.warning("cannot follow the assignment", bundle=wanted.bundle_digest, why=error.message)
-            if not self.serving and await self._run_refused():
-                saved(wanted)
+            if not self.serving:
+                await self._run_refused()
             return False
         self.refusal = None
-        saved(wanted)
         return True
 
-    async def _take(self, wanted: Assignment) -> None:
-        digest = wanted.bundle_digest
+    async def _take(self, cut: CutAt) -> None:
+        """Runs it, in the place of all that is held, unless it is held."""
+        if path := await self._fetched(cut):
+            await self._switch(path, cut.target)
+
+    async def _take_beside(self, cut: CutAt) -> bool:
+        """Holds it beside what runs; False if trying again may help."""
+        try:
+            if not self.serving or self.serving.without is Reason.CUT_REFUSED:  # the one that was to run cannot
+                await self._take(cut)
+            elif path := await self._fetched(cut):
+                await self._add(path, cut.target)
+        except SliceplaneError as error:
+            log.warning("another cut is not held", bundle=cut.bundle_digest, why=error.message)
+            return isinstance(error, FailedPrecondition | InvalidArgument)
+        return True
+
+    async def _fetched(self, cut: CutAt) -> Path | None:
+        """Its file; None if it is held, and connected now."""
         try:
             if self._rollout:
-                self._rollout.admit(digest)
-            if self.serving and self.serving.digest == digest:
-                await self.serving.connect(wanted.target if self._dial else "")
-                return
-            path = await self._store.ensure(digest, self._fetch)
+                self._rollout.admit(cut.bundle_digest)
+            if held := self._pipelines.held.get(cut.bundle_digest):
+                await held.connect(cut.target if self._dial else "")
+                return None
+            return await self._store.ensure(cut.bundle_digest, self._fetch)
         except SliceplaneError as error:
             if isinstance(error, FailedPrecondition) or error.reason == MISMATCH:
-                self.refusal = Refusal(digest, error.message)
+                self.refusal = Refusal(cut.bundle_digest, error.message)
             raise
-        await self._switch(path, wanted.target)
+
+    async def _prepare(self, path: Path, beside: Serving | None = None) -> Serving:
+        try:
+            return await self._preparing.bundle(path, None if beside else self.serving, beside)
+        except SliceplaneError as error:
+            self.refusal = Refusal(await asyncio.to_thread(digest_of_file, path), error.message)
+            raise
 
     async def _switch(self, path: Path, target: str) -> None:
         """Makes the bundle ready beside the one that runs, then puts it in its place."""
-        try:
-            fresh, bundle = await asyncio.to_thread(
-                _prepared, path, self._level, self._threads, self._min_level, self._rollout
-            )
-            if self._rollout:
-                await self._rollout.try_out(self.serving, fresh, bundle, self._threads)
-        except SliceplaneError as error:
-            self.refusal = Refusal(await asyncio.to_thread(_digest, path), error.message)
-            raise
+        fresh = await self._prepare(path)
         await self._run(fresh, target)
         if self._rollout:
             self._rollout.promoted(fresh.digest)
+
+    async def _add(self, path: Path, target: str) -> None:
+        """Holds the bundle beside the one that runs; one that cannot be used is left out."""
+        if self._rollout:
+            self._rollout.joins(await asyncio.to_thread(digest_of_file, path))
+        try:
+            other = await self._prepare(path, beside=self._current())
+        except SliceplaneError as error:
+            log.error("another cut cannot be used; the agent goes on without", path=str(path), why=error.message)
+            return
+        await other.connect(target if self._dial else "")
+        self._pipelines.add(other)
+        log.info("another cut is held", bundle=other.digest, target=target)
 
     async def _run_refused(self) -> bool:
         path = self._store.find(self._rollout.whole_only) if self._rollout and self._rollout.whole_only else None
@@ -239,24 +271,19 @@ class Agent:
 
     async def _run_whole(self, path: Path) -> bool:
         """Runs all of a model here whose cut alone was refused; False if that may not be, or cannot."""
-        if not self._rollout or self._rollout.whole_only != await asyncio.to_thread(_digest, path):
-            return False
-        try:
-            fresh, _ = await asyncio.to_thread(_prepared, path, self._level, self._threads, self._min_level, None)
-        except SliceplaneError as error:
-            log.error("a bundle that was refused cannot run without a tail either", path=str(path), why=error.message)
-            return False
-        fresh.without = Reason.CUT_REFUSED
-        log.error("head and tail of the bundle are refused: all of the model runs here", bundle=fresh.digest)
-        await self._run(fresh, "")
-        return True
+        if fresh := await self._preparing.whole(path):
+            await self._run(fresh, "")
+        return fresh is not None
 
     async def _run(self, fresh: Serving, target: str) -> None:
         await fresh.connect(target if self._dial else "")
         before = self._pipelines.run(fresh)
         self.ready.set()
         log.info("bundle runs", bundle=fresh.digest, level=fresh.pace.held, target=target)
-        for old in before:
+        self._retire(before)
+
+    def _retire(self, servings: Iterable[Serving]) -> None:
+        for old in servings:
             task = asyncio.create_task(old.retire())
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
@@ -265,23 +292,3 @@ class Agent:
         if self.serving is None:
             raise Unavailable(f"this agent has no model yet: {self.trouble}")
         return self.serving
-
-
-def _digest(path: Path) -> str:
-    """Of a file; "" if it cannot be read."""
-    try:
-        return file_digest(path)
-    except OSError:
-        return ""
-
-
-def _prepared(
-    path: Path, level: str, threads: int, min_level: str, rollout: Rollout | None, beside: Serving | None = None
-) -> tuple[Serving, Bundle]:
-    try:
-        bundle = Bundle.open(path)
-        if rollout:
-            rollout.admit(bundle.digest)
-        return prepare(bundle, level, threads, min_level, beside), bundle
-    except BundleError as error:
-        raise Internal(f"the bundle cannot be used: {error}") from error

@@ -29,6 +29,10 @@ class BundleStore:
         self._keep = keep
         folder.mkdir(parents=True, exist_ok=True)
 
+    def keep(self, count: int) -> None:
+        """Keeps so many of the last used from now on."""
+        self._keep = count
+
     def find(self, digest: str) -> Path | None:
         """Where the verified file is, if it is here."""
         path = self._path(digest)

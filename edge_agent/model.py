@@ -124,9 +124,21 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class CutAt:
+    """A bundle, and where its tail is."""
+
+    bundle_digest: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
-    """What the controller, or a flag, says to run. An empty `target`: no tail, answer locally."""
+    """What the controller, or a flag, says to run. An empty `target`: no tail, answer locally.
+
+    `others`: further cuts of the same model, to be held beside it.
+    """
 
     bundle_digest: str
     target: str
     message: str = ""
+    others: tuple[CutAt, ...] = ()

@@ -37,10 +37,11 @@ class Rollout:
         before = slots.load(path)
         self._slots = before.started()
         self.gone_back: Refusal | None = None
-        if self._slots.current != before.current:
-            self._refusals.labels("starts").inc()
-            self.gone_back = Refusal(before.current, self._slots.why)
-            log.error("the last bundle did not come up; back to the one before", bundle=before.current)
+        for digest in self._slots.refused:
+            if digest not in before.refused:
+                self._refusals.labels("starts").inc()
+                self.gone_back = Refusal(digest, self._slots.why)
+                log.error("the agent did not come up with a bundle; it goes on without", bundle=digest)
         self._save()
 
     @property
@@ -78,11 +79,15 @@ class Rollout:
         """`digest` runs."""
         self._keep(self._slots.promoted(digest))
 
+    def joins(self, digest: str) -> None:
+        """`digest` is about to be held beside the one that runs: if that ends the process, it is known why."""
+        self._keep(self._slots.joined(digest))
+
     async def watch(self) -> None:
         """Notes that the bundle stood for a while; never ends."""
         while True:
             await asyncio.sleep(WELL_AFTER_S)
-            if self._slots.starts:
+            if self._slots.starts or self._slots.beside:
                 self._keep(self._slots.well())
 
     def _tried(self, old: Serving | None, fresh: Serving, bundle: Bundle, threads: int) -> Verdict:

@@ -17,7 +17,8 @@ REMEMBERED = 16
 class Slots:
     """Digests, "" for none. `starts`: how often `current` was started since it last ran well for a while.
 
-    `why`: the last of `refused` is not to run; `whole_only`: one of them whose whole model may, without a tail.
+    `beside`: other cuts that joined it since, the first to be doubted. `why`: the last of `refused` is not to run;
+    `whole_only`: one of them whose whole model may, without a tail.
     """
 
     current: str = ""
@@ -26,17 +27,29 @@ class Slots:
     refused: tuple[str, ...] = ()
     why: str = ""
     whole_only: str = ""
+    beside: tuple[str, ...] = ()
 
     def started(self) -> Slots:
-        """As the agent starts; after too many starts that went wrong, with the previous bundle in its place again."""
+        """As the agent starts; after too many starts that went wrong, without what came last.
+
+        First the cuts beside are refused; then the previous bundle has its place again.
+        """
+        why = f"it did not stand in {self.starts} starts"
+        if self.starts >= MAX_STARTS and self.beside:
+            refused = (*self.refused, *self.beside)[-REMEMBERED:]
+            return replace(self, starts=1, refused=refused, why=why, beside=())
         if self.starts >= MAX_STARTS and self.previous:
             refused = (*self.refused, self.current)[-REMEMBERED:]
-            return Slots(self.previous, "", 1, refused, f"it did not stand in {self.starts} starts")
+            return Slots(self.previous, "", 1, refused, why)
         return replace(self, starts=self.starts + 1)
 
     def well(self) -> Slots:
-        """`current` has run for a while."""
-        return replace(self, starts=0)
+        """`current` has run for a while, with what is beside it."""
+        return replace(self, starts=0, beside=())
+
+    def joined(self, digest: str) -> Slots:
+        """`digest` is about to be held beside `current`."""
+        return self if digest in self.beside else replace(self, beside=(*self.beside, digest)[-REMEMBERED:])
 
     def promoted(self, digest: str) -> Slots:
         """`digest` is the one that runs from now on."""
@@ -58,7 +71,8 @@ def load(path: Path) -> Slots:
         refused = tuple(one for one in saved["refused"] if is_digest(str(one)))
         current, previous = _digest(saved["current"]), _digest(saved["previous"])
         why, whole_only = str(saved.get("why", "")), _digest(saved.get("whole_only", ""))
-        return Slots(current, previous, int(saved["starts"]), refused, why, whole_only)
+        beside = tuple(one for one in saved.get("beside", ()) if is_digest(str(one)))
+        return Slots(current, previous, int(saved["starts"]), refused, why, whole_only, beside)
     except (OSError, ValueError, KeyError, TypeError):
         return Slots()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from google.protobuf.duration_pb2 import Duration
@@ -88,13 +88,24 @@ def report_in(device: Device, message: edge_pb2.Report, now: datetime) -> Device
     )
 
 
-def assignment_out(workload: str, digest: str, message: str, interval_s: float) -> edge_pb2.Assignment:
-    """What a device shall run; empty `workload`: nothing, because of `message`."""
+def assignment_out(
+    workload: str, digest: str, message: str, interval_s: float, beside: Mapping[str, str]
+) -> edge_pb2.Assignment:
+    """What a device shall run; empty `workload`: nothing, because of `message`. `beside`: digests of other cuts."""
     interval = Duration()
     interval.FromMilliseconds(int(interval_s * 1000))
     target = f"xds:///{workload}" if workload else ""
     return edge_pb2.Assignment(
-        workload=workload, bundle_digest=digest, tail_target=target, message=message, report_interval=interval
+        workload=workload,
+        bundle_digest=digest,
+        tail_target=target,
+        message=message,
+        report_interval=interval,
+        others=[
+            edge_pb2.Cut(workload=name, bundle_digest=other, tail_target=f"xds:///{name}")
+            for name, other in beside.items()
+            if other
+        ],
     )
 
 

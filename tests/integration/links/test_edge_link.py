@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -43,6 +44,25 @@ async def test_assignment_at_once_and_at_changes(controller: Controller, channel
     assert given.tail_target == "xds:///labels"
     controller.store.delete("labels")
     assert (await agent.assignment()).workload == ""
+
+
+async def test_cuts_of_one_model_are_assigned_together(controller: Controller, channel: aio.Channel) -> None:
+    """Tail workloads with the same label: a device gets its own and the others; by changes of these, too."""
+    agent = EdgeAgent(channel)
+    label = {"cuts-of": "reader"}
+    early = replace(workload("early", 10, serve=Serve.TAIL, version=3), labels=label)
+    controller.store.apply(early)
+    controller.store.apply(replace(workload("late", 10, serve=Serve.TAIL, version=4), labels=label))
+    controller.store.apply(replace(workload("whole", 10), labels=label))
+    controller.store.apply(replace(workload("stranger", 10, serve=Serve.TAIL, version=5), labels={"cuts-of": "x"}))
+    await agent.hello("early")
+    given = await agent.assignment()
+    while [one.workload for one in given.others] != ["late"]:  # what was applied between is told, too
+        given = await agent.assignment()
+    assert (given.workload, given.bundle_digest) == ("early", digest(3))
+    assert (given.others[0].bundle_digest, given.others[0].tail_target) == (digest(4), "xds:///late")
+    controller.store.delete("late")
+    assert not (await agent.assignment()).others
 
 
 async def test_whole_model_is_no_tail(controller: Controller, channel: aio.Channel) -> None:

@@ -209,6 +209,7 @@ class Assignment(_message.Message):
     TAIL_TARGET_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     REPORT_INTERVAL_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
     workload: _builtins.str
     """Tail workload; empty: none such exists, run the whole model locally from the last bundle."""
     bundle_digest: _builtins.str
@@ -221,6 +222,12 @@ class Assignment(_message.Message):
     def report_interval(self) -> _duration_pb2.Duration:
         """Send a Report at least so often."""
 
+    @_builtins.property
+    def others(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cut]:
+        """Other cuts of the same model, of tail workloads that have the same label "cuts-of": hold them, too, and let each
+        frame take the one that is fastest. Empty: there are none.
+        """
+
     def __init__(
         self,
         *,
@@ -229,14 +236,45 @@ class Assignment(_message.Message):
         tail_target: _builtins.str = ...,
         message: _builtins.str = ...,
         report_interval: _duration_pb2.Duration | None = ...,
+        others: _abc.Iterable[Global___Cut] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report_interval", b"report_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "message", b"message", "report_interval", b"report_interval", "tail_target", b"tail_target", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "message", b"message", "others", b"others", "report_interval", b"report_interval", "tail_target", b"tail_target", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Assignment: _TypeAlias = Assignment  # noqa: Y015
+
+@_typing.final
+class Cut(_message.Message):
+    """A cut of a model beside the assigned one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    BUNDLE_DIGEST_FIELD_NUMBER: _builtins.int
+    TAIL_TARGET_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """Its tail workload."""
+    bundle_digest: _builtins.str
+    """Its bundle: "sha256:" and 64 hex digits."""
+    tail_target: _builtins.str
+    """What to dial for its tail: "xds:///NAME"."""
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        bundle_digest: _builtins.str = ...,
+        tail_target: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "tail_target", b"tail_target", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cut: _TypeAlias = Cut  # noqa: Y015
 
 @_typing.final
 class NamedTensor(_message.Message):
