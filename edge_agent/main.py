@@ -101,6 +101,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             jobs.append(_mark_ready(server, parts.agent))
         tasks = [asyncio.create_task(job) for job in jobs]
         await _first_end(tasks)
+        if parts.agent.stats.latencies:
+            parts.rollout.stood()
     finally:
         await _close(parts, server, tasks)
 

@@ -81,7 +81,12 @@ class Rollout:
 
     def joins(self, digest: str) -> None:
         """`digest` is about to be held beside the one that runs: if that ends the process, it is known why."""
-        self._keep(self._slots.joined(digest))
+        if digest:
+            self._keep(self._slots.joined(digest))
+
+    def stood(self) -> None:
+        """The agent ends, in order, after it answered frames: short runs are no bad starts."""
+        self._keep(self._slots.well())
 
     async def watch(self) -> None:
         """Notes that the bundle stood for a while; never ends."""

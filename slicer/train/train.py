@@ -15,7 +15,7 @@ from onnx import ModelProto
 from common.bundle import Bundle
 from common.codec import LEVELS
 from slicer import graph, load, probe
-from slicer.bundle import activations, make
+from slicer.bundle import CANARIES, activations, make
 from slicer.cut import CARRIED, Halves, split
 from slicer.model import CutPoint, SlicerError
 from slicer.run import Session
@@ -44,6 +44,7 @@ def train(
     labels: npt.NDArray[np.int64] | None = None,
     checkpoint: Path | None = None,
     say: Say = lambda _line: None,
+    canary: int = CANARIES,
 ) -> bytes:
     """The bundle. `labels`: the class of each sample, to measure accuracy; else agreement is. Raises SlicerError."""
     if level not in LEVELS:
@@ -62,6 +63,7 @@ def train(
     run = Run(features[:kept], [one[:kept] for one in answers], wanted, key, checkpoint, say, held)
     layer, tail = _trained(run, cut, halves, features, answers, wanted, say)
     wrap = {"name": name, "level": level, "samples": samples[:kept][:_CALIBRATED], "layer": layer, "tail": tail}
+    wrap["canary"] = canary
     bundle = Bundle.open(make(whole, at, **wrap))  # type: ignore[arg-type]
     sent = activations(load.parse(bundle.head_bytes(), "the head"), samples[kept:])
     metric = "agreement" if labels is None else "accuracy"
