@@ -16,9 +16,9 @@ BEHIND = 4096
 
 @dataclass(slots=True)
 class _Place:
-    """An item's place in the order of answers; `task` once it has begun."""
+    """An item's place in the order of answers; `task` once it has begun. The item is let go as soon as it can be."""
 
-    item: Item
+    item: Item | None
     answer: asyncio.Future[Answer] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
     task: asyncio.Task[None] | None = None
 
@@ -67,8 +67,8 @@ class _Line:
                 await self._behind.acquire()
                 before, self._newest = self._newest, _Place(item)
                 self._there.set()
-                if before and not before.answer.done():
-                    before.answer.set_result(self._skip(before.item))
+                if before:
+                    self._pass_over(before)
                 self.places.put_nowait(self._newest)
         finally:
             self.places.put_nowait(None)
@@ -81,8 +81,16 @@ class _Line:
             await self._window.enter()
             place, self._newest = self._newest, None
             assert place
+            assert place.item
             self._there.clear()
             place.task = asyncio.create_task(_settle(self._answer(place.item), place.answer))
+            place.item = None
+
+    def _pass_over(self, place: _Place) -> None:
+        assert place.item
+        if not place.answer.done():
+            place.answer.set_result(self._skip(place.item))
+        place.item = None  # with its inputs: many answers may wait for a client that does not read
 
     async def taken(self, place: _Place) -> None:
         """Its answer is handed over, or nobody waits for it any more."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 
 import pytest
@@ -106,3 +108,37 @@ async def test_an_error_of_the_source_is_raised_after_its_answers() -> None:
     assert (await anext(answers)).frame_id == "0"
     with pytest.raises(ValueError, match="broken"):
         await anext(answers)
+
+
+async def test_the_inputs_of_what_is_skipped_are_let_go() -> None:
+    """However many answers wait to be taken, two inputs are held: what is under way, and the newest."""
+    held: weakref.WeakSet[object] = weakref.WeakSet()
+    window, ready, go = Window(1), asyncio.Event(), asyncio.Event()
+    ready.set()
+
+    async def items() -> AsyncIterator[Item]:
+        for number in range(50):
+            yield _counted(str(number), held)
+            await asyncio.sleep(0)
+
+    async def answer(item: Item) -> Answer:
+        await go.wait()
+        return Answer(item.id, Where.LOCAL, {})
+
+    line = newest_first(items(), answer, lambda item: skipped(item.id), window, ready)
+    first = asyncio.ensure_future(anext(line))
+    for _ in range(200):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert len(held) <= 3, "and the one that the source itself still names"
+    go.set()
+    assert (await first).frame_id == "0"
+    await line.aclose()
+
+
+def _counted(name: str, held: weakref.WeakSet[object]) -> Item:
+    async def load(_specs: tuple[TensorSpec, ...]) -> Tensors:
+        return {}
+
+    held.add(load)
+    return Item(name, load)
