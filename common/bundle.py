@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from common.bundle_manifest import MANIFEST, PARTS, BundleError, Manifest
+from common.bundle_manifest import CANARY, FILES, MANIFEST, PARTS, BundleError, Manifest
 from common.bundle_manifest import parse as parse_manifest
+from common.canary import Sample, unpack
 from common.codec import CodecParams, Level
 
 __all__ = ["Bundle", "BundleError", "BundleLimits", "Manifest", "looks_like_bundle", "write"]
@@ -40,9 +41,10 @@ def looks_like_bundle(path: Path) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BundleLimits:
-    """What a reader accepts, bytes: of the file, and of its manifest."""
+    """What a reader accepts, bytes: of the file, of its manifest and of its canary."""
 
     max_bytes: int = 4 << 30
+    max_canary_bytes: int = 16 << 20
     max_manifest_bytes: int = 16 << 20
 
 
@@ -62,9 +64,10 @@ class Bundle:
         digest = _file_digest(source, limits)
         with _zip(source) as archive:
             _check_entries(archive)
-            content = _entry(archive, MANIFEST, limits.max_manifest_bytes)
-        bundle = cls(parse_manifest(content), digest, source)
-        for name in PARTS:
+            manifest = parse_manifest(_entry(archive, MANIFEST, limits.max_manifest_bytes))
+            _check_canary(archive, manifest, limits)
+        bundle = cls(manifest, digest, source)
+        for name in manifest.files:
             bundle._stream(name, lambda _chunk: None)
         return bundle
 
@@ -79,6 +82,11 @@ class Bundle:
     def model_bytes(self) -> bytes:
         """The whole model as an ONNX file. Raises BundleError if it changed since."""
         return self._part("model")
+
+    def canary(self) -> tuple[Sample, ...]:
+        """Samples to try it on; none in older bundles. Raises BundleError if they cannot be read."""
+        canary = self.manifest.canary
+        return unpack(self._part(CANARY), canary.samples) if canary else ()
 
     @property
     def cut_id(self) -> str:
@@ -101,7 +109,7 @@ class Bundle:
 
     def _stream(self, name: str, take: Callable[[bytes], None]) -> None:
         """Gives the part to `take` in pieces, then raises BundleError unless size and digest are right."""
-        part = self.manifest.parts[name]
+        part = self.manifest.files[name]
         found = hashlib.sha256()
         with _zip(self.source) as archive:
             if archive.getinfo(part.file).file_size != part.size:
@@ -115,9 +123,9 @@ class Bundle:
 
 
 def write(manifest: Manifest, parts: dict[str, bytes]) -> bytes:
-    """The bundle as bytes, the same for the same content; `parts`: head, tail, model. Raises BundleError."""
+    """The bundle as bytes, the same for the same content; `parts`: head, tail, model, canary. Raises BundleError."""
     buffer = io.BytesIO()
-    entries = {MANIFEST: manifest.to_json(), **{manifest.parts[name].file: parts[name] for name in PARTS}}
+    entries = {MANIFEST: manifest.to_json(), **{part.file: parts[name] for name, part in manifest.files.items()}}
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in entries.items():
             info = zipfile.ZipInfo(name, _EPOCH)
@@ -177,13 +185,21 @@ def _zip(source: Path | bytes) -> Iterator[zipfile.ZipFile]:
 
 def _check_entries(archive: zipfile.ZipFile) -> None:
     """Only what a bundle holds, stored as it is, nothing twice."""
-    wanted = {MANIFEST, *(f"{name}.onnx" for name in PARTS)}
+    wanted = {MANIFEST, *(FILES[name] for name in PARTS)}
     names = [info.filename for info in archive.infolist()]
-    if len(names) != len(wanted) or set(names) != wanted:
+    if len(names) != len(set(names)) or set(names) - {FILES[CANARY]} != wanted:
         raise BundleError(f"a bundle holds {', '.join(sorted(wanted))}, this file does not, or more")
     for info in archive.infolist():
         if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size or info.flag_bits & 1:
             raise BundleError(f"{info.filename} is compressed or encrypted; entries of a bundle are stored as they are")
+
+
+def _check_canary(archive: zipfile.ZipFile, manifest: Manifest, limits: BundleLimits) -> None:
+    """It is there if the manifest has it, and only then."""
+    if (FILES[CANARY] in archive.namelist()) != (manifest.canary is not None):
+        raise BundleError(f"{FILES[CANARY]} and the manifest do not agree on whether there is a canary")
+    if manifest.canary and manifest.canary.part.size > limits.max_canary_bytes:
+        raise BundleError(f"{FILES[CANARY]} is larger than {limits.max_canary_bytes} bytes")
 
 
 def _entry(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

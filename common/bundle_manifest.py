@@ -15,7 +15,11 @@ from common.names import is_digest
 FORMAT = "sliceplane-bundle/1"
 MANIFEST = "manifest.json"
 PARTS = ("head", "tail", "model")
+CANARY = "canary"
+FILES = {**{name: f"{name}.onnx" for name in PARTS}, CANARY: "canary.bin"}
+"""Where each part lies in the bundle."""
 _MOST_RANK = 8
+_GROUPS = ("inputs", "outputs", "joined")
 
 
 class BundleError(Exception):
@@ -33,7 +37,7 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One ONNX file of the bundle: its name there, its size in bytes, its "sha256:..."."""
+    """One file of the bundle: its name there, its size in bytes, its "sha256:..."."""
 
     file: str
     size: int
@@ -51,13 +55,31 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
+class SampleLayout:
+    """What one sample of the canary holds, in this order: inputs, outputs of the whole model, of head and tail."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    joined: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """Samples to try the bundle on, `common.canary` reads them."""
+
+    part: Part
+    samples: tuple[SampleLayout, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """Everything that is known without reading ONNX.
 
     `cut_id`: names the cut; `cut`: the tensor as the head gives it, `tail_input`: its name in the tail, which may
     differ. `levels`: names of the codec's that may be used, `default_level` one of them. `clips`: calibrated clip
     ranges by bits per element, where there are any. `transfer_layer`: the family of the layer between head
-    and tail, "" for none; `rates`: what its levels were measured to give, where they were.
+    and tail, "" for none; `rates`: what its levels were measured to give, where they were; `canary`: None in older
+    bundles, and where nothing can be compared.
     """
 
     model: str
@@ -72,6 +94,12 @@ class Manifest:
     clips: Mapping[int, CodecParams] = field(default_factory=dict)
     transfer_layer: str = ""
     rates: tuple[Rate, ...] = ()
+    canary: Canary | None = None
+
+    @property
+    def files(self) -> dict[str, Part]:
+        """Every part, by name: PARTS, and CANARY if there is one."""
+        return {**self.parts, **({CANARY: self.canary.part} if self.canary else {})}
 
     def to_json(self) -> bytes:
         """The manifest as it stands in a bundle: the same bytes for the same content."""
@@ -106,6 +134,7 @@ def _manifest(top: _Reader) -> Manifest:
         clips=_clips(codec),
         transfer_layer=top.text("transfer_layer") if "transfer_layer" in top.document else "",
         rates=tuple(map(_rate, top.subs("rates"))) if "rates" in top.document else (),
+        canary=_canary(top.sub(CANARY)) if CANARY in top.document else None,
     )
     _agree(manifest)
     return manifest
@@ -143,9 +172,17 @@ def _rate(reader: _Reader) -> Rate:
 
 def _part(reader: _Reader, name: str) -> Part:
     part = Part(reader.text("file"), reader.value("size", int), reader.text("digest"))
-    if part.file != f"{name}.onnx" or not is_digest(part.digest) or part.size < 0:
-        raise BundleError(f'{reader.path}: a part has its file "{name}.onnx", a size, and a digest "sha256:..."')
+    if part.file != FILES[name] or not is_digest(part.digest) or part.size < 0:
+        raise BundleError(f'{reader.path}: a part has its file "{FILES[name]}", a size, and a digest "sha256:..."')
     return part
+
+
+def _canary(reader: _Reader) -> Canary:
+    return Canary(_part(reader, CANARY), tuple(map(_sample, reader.subs("samples"))))
+
+
+def _sample(reader: _Reader) -> SampleLayout:
+    return SampleLayout(*(tuple(map(_tensor, reader.subs(group))) for group in _GROUPS))
 
 
 def _clips(codec: _Reader) -> dict[int, CodecParams]:
@@ -167,9 +204,11 @@ def _document(manifest: Manifest) -> dict[str, Any]:
     """Fields that came later are left out where they are empty, so that older bundles keep their digests."""
     layer = {"transfer_layer": manifest.transfer_layer} if manifest.transfer_layer else {}
     rates = {"rates": [asdict(rate) for rate in manifest.rates]} if manifest.rates else {}
+    canary = {CANARY: _canary_document(manifest.canary)} if manifest.canary else {}
     return {
         **layer,
         **rates,
+        **canary,
         "format": FORMAT,
         "model": manifest.model,
         "cut": {"id": manifest.cut_id, "tail_input": manifest.tail_input, **_tensor_document(manifest.cut)},
@@ -185,6 +224,11 @@ def _document(manifest: Manifest) -> dict[str, Any]:
             ],
         },
     }
+
+
+def _canary_document(canary: Canary) -> dict[str, Any]:
+    samples = [{g: [_tensor_document(one) for one in getattr(it, g)] for g in _GROUPS} for it in canary.samples]
+    return {**asdict(canary.part), "samples": samples}
 
 
 def _tensor_document(tensor: Tensor) -> dict[str, Any]:

@@ -244,7 +244,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An edge device and its last report; latencies in ms, counters since its agent started."""
+    """An edge device and its last report; latencies in ms, counters since its agent started.
+
+    `refusal`: why it refused the bundle of `refused_bundle_digest`, "" if it refuses none.
+    """
 
     name: str
     workload: str
@@ -259,6 +262,10 @@ class Device:
     level: str = ""
     latency_p50_ms: float = 0.0
     latency_p95_ms: float = 0.0
+    refused_bundle_digest: str = ""
+    refusal: str = ""
+    frames_skipped: int = 0
+    frames_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from common import backoff
-from common.bundle import Bundle, BundleError
-from common.errors import Internal, SliceplaneError, Unavailable
-from edge_agent.bundles import BundleStore, Fetch
+from common.errors import FailedPrecondition, InvalidArgument, SliceplaneError, Unavailable
+from edge_agent.bundles import MISMATCH, BundleStore, Fetch
 from edge_agent.engine import Engine
 from edge_agent.head import check
-from edge_agent.model import Answer, Assignment, Frame, Tensors, TensorSpec, Where
+from edge_agent.model import Answer, Assignment, CutAt, Frame, Reason, Refusal, Tensors, TensorSpec, Where, skipped
 from edge_agent.pipelines import Pipelines
+from edge_agent.preparing import Preparing, digest_of_file
 from edge_agent.rollout import Rollout
-from edge_agent.serving import Serving, prepare
+from edge_agent.serving import Serving
 from edge_agent.stats import Stats
 
 log = structlog.get_logger("agent")
@@ -64,9 +64,10 @@ class Agent:
         self._pipelines = pipelines
         self.ready = asyncio.Event()
         self.trouble = "no bundle has been assigned yet"
+        self.refusal = rollout.gone_back if rollout else None
         self._engine, self._store, self._fetch = engine, store, fetch
-        self._level, self._min_level, self._threads, self._deadline_s = level, min_level, threads, deadline_s
-        self._dial = dial
+        self._preparing = Preparing(rollout, level, min_level, threads)
+        self._deadline_s, self._dial = deadline_s, dial
         self._wanted: Assignment | None = None
         self._change = asyncio.Event()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -90,6 +91,12 @@ class Agent:
         self.stats.add(answer)
         return answer
 
+    def skip(self, item: Item) -> Answer:
+        """The answer to `item` where a newer one of its source has overtaken it."""
+        answer = skipped(item.id)
+        self.stats.add(answer)
+        return answer
+
     @property
     def serving(self) -> Serving | None:
         """What the next frame takes."""
@@ -108,15 +115,17 @@ class Agent:
     async def run_file(self, path: Path, target: str) -> None:
         """Runs the bundle in a file with the tail at `target`, "" for none; if it cannot be used, the last good one.
 
-        Raises Internal, InvalidArgument, FailedPrecondition if there is none.
+        If there is none either, but only its cut is at fault, its whole model. Raises Internal, InvalidArgument,
+        FailedPrecondition if nothing can run.
         """
         try:
             await self._switch(path, target)
         except SliceplaneError as error:
-            if not await self.run_last(target):
+            if not await self.run_last(target) and not await self._run_whole(path):
                 raise
-            log.error("the bundle cannot be used; the last good one runs", path=str(path), why=error.message)
+            log.error("the bundle cannot be used; another runs, or a part", path=str(path), why=error.message)
             return
+        self.refusal = None
         try:
             await self._store.adopt(path, self._current().digest)
         except Unavailable as error:
@@ -124,19 +133,13 @@ class Agent:
 
     async def add_file(self, path: Path, target: str) -> None:
         """Holds another cut of the model that runs, with its own tail at `target`; a file that is none is left out."""
-        try:
-            other, _ = await asyncio.to_thread(
-                _prepared, path, self._level, self._threads, self._min_level, self._rollout, self._current()
-            )
-        except SliceplaneError as error:
-            log.error("another cut cannot be used; the agent goes on without", path=str(path), why=error.message)
-            return
-        await other.connect(target if self._dial else "")
-        self._pipelines.add(other)
-        log.info("another cut is held", bundle=other.digest, target=target)
+        await self._add(path, target)
 
     async def run_last(self, target: str) -> bool:
-        """Runs the bundle that ran last, without any network; False if there is none that can be used."""
+        """Runs the bundle that ran last, without any network; False if there is none that can be used.
+
+        The last resort is the whole model of one whose cut was refused.
+        """
         for digest in self._rollout.last if self._rollout else ():
             if path := self._store.find(digest):
                 try:
@@ -145,7 +148,7 @@ class Agent:
                     log.error("a bundle that ran cannot be used", bundle=digest, why=error.message)
                 else:
                     return True
-        return False
+        return await self._run_refused()
 
     async def run(self, saved: Callable[[Assignment], None]) -> None:
         """Follows the assignments until cancelled; `saved` is told each one that runs."""
@@ -170,41 +173,117 @@ class Agent:
         await self._engine.close()
 
     async def _follow(self, wanted: Assignment, saved: Callable[[Assignment], None]) -> bool:
-        """Whether `wanted` runs now."""
+        """Whether all of `wanted` runs now that may."""
         if not wanted.bundle_digest:  # no such workload any more: the last bundle goes on, locally
             self.trouble = wanted.message or "the controller assigned no bundle"
+            for held in self._pipelines.held.values():
+                await held.connect("")
             if self.serving:
-                await self.serving.connect("")
                 saved(Assignment(self.serving.digest, ""))
             return True
+        self._store.keep(2 + len(wanted.others))
+        digests = {wanted.bundle_digest, *(cut.bundle_digest for cut in wanted.others)}
+        main = await self._follow_main(wanted)
+        if (
+            not main and self.serving and self.serving.digest not in digests
+        ):  # it goes on, and is of another model perhaps
+            return False
+        done = [await self._take_beside(cut) for cut in (wanted.others if self._dial else ())]
+        if digests & self._pipelines.held.keys():
+            saved(wanted)
+        if main:
+            self._retire(self._pipelines.keep(digests))
+        return main and all(done)
+
+    async def _follow_main(self, wanted: Assignment) -> bool:
         try:
-            if self.serving and self.serving.digest == wanted.bundle_digest:
-                await self.serving.connect(wanted.target if self._dial else "")
-            else:
-                if self._rollout:
-                    self._rollout.admit(wanted.bundle_digest)
-                await self._switch(await self._store.ensure(wanted.bundle_digest, self._fetch), wanted.target)
+            await self._take(CutAt(wanted.bundle_digest, wanted.target))
         except SliceplaneError as error:
             self.trouble = f"the assigned bundle cannot be used: {error.message}"
             log.warning("cannot follow the assignment", bundle=wanted.bundle_digest, why=error.message)
+            if not self.serving:
+                await self._run_refused()
             return False
-        saved(wanted)
+        self.refusal = None
         return True
+
+    async def _take(self, cut: CutAt) -> None:
+        """Runs it, in the place of all that is held, unless it is held."""
+        if path := await self._fetched(cut):
+            await self._switch(path, cut.target)
+
+    async def _take_beside(self, cut: CutAt) -> bool:
+        """Holds it beside what runs; False if trying again may help."""
+        try:
+            if not self.serving or self.serving.without is Reason.CUT_REFUSED:  # the one that was to run cannot
+                await self._take(cut)
+            elif path := await self._fetched(cut):
+                await self._add(path, cut.target)
+        except SliceplaneError as error:
+            log.warning("another cut is not held", bundle=cut.bundle_digest, why=error.message)
+            return isinstance(error, FailedPrecondition | InvalidArgument)
+        return True
+
+    async def _fetched(self, cut: CutAt) -> Path | None:
+        """Its file; None if it is held, and connected now."""
+        try:
+            if self._rollout:
+                self._rollout.admit(cut.bundle_digest)
+            if held := self._pipelines.held.get(cut.bundle_digest):
+                await held.connect(cut.target if self._dial else "")
+                return None
+            return await self._store.ensure(cut.bundle_digest, self._fetch)
+        except SliceplaneError as error:
+            if isinstance(error, FailedPrecondition) or error.reason == MISMATCH:
+                self.refusal = Refusal(cut.bundle_digest, error.message)
+            raise
+
+    async def _prepare(self, path: Path, beside: Serving | None = None) -> Serving:
+        try:
+            return await self._preparing.bundle(path, None if beside else self.serving, beside)
+        except SliceplaneError as error:
+            self.refusal = Refusal(await asyncio.to_thread(digest_of_file, path), error.message)
+            raise
 
     async def _switch(self, path: Path, target: str) -> None:
         """Makes the bundle ready beside the one that runs, then puts it in its place."""
-        fresh, bundle = await asyncio.to_thread(
-            _prepared, path, self._level, self._threads, self._min_level, self._rollout
-        )
-        if self._rollout:
-            await self._rollout.try_out(self.serving, fresh, bundle, self._threads)
-        await fresh.connect(target if self._dial else "")
-        before = self._pipelines.run(fresh)
+        fresh = await self._prepare(path)
+        await self._run(fresh, target)
         if self._rollout:
             self._rollout.promoted(fresh.digest)
+
+    async def _add(self, path: Path, target: str) -> None:
+        """Holds the bundle beside the one that runs; one that cannot be used is left out."""
+        if self._rollout:
+            self._rollout.joins(await asyncio.to_thread(digest_of_file, path))
+        try:
+            other = await self._prepare(path, beside=self._current())
+        except SliceplaneError as error:
+            log.error("another cut cannot be used; the agent goes on without", path=str(path), why=error.message)
+            return
+        await other.connect(target if self._dial else "")
+        self._pipelines.add(other)
+        log.info("another cut is held", bundle=other.digest, target=target)
+
+    async def _run_refused(self) -> bool:
+        path = self._store.find(self._rollout.whole_only) if self._rollout and self._rollout.whole_only else None
+        return path is not None and await self._run_whole(path)
+
+    async def _run_whole(self, path: Path) -> bool:
+        """Runs all of a model here whose cut alone was refused; False if that may not be, or cannot."""
+        if fresh := await self._preparing.whole(path):
+            await self._run(fresh, "")
+        return fresh is not None
+
+    async def _run(self, fresh: Serving, target: str) -> None:
+        await fresh.connect(target if self._dial else "")
+        before = self._pipelines.run(fresh)
         self.ready.set()
         log.info("bundle runs", bundle=fresh.digest, level=fresh.pace.held, target=target)
-        for old in before:
+        self._retire(before)
+
+    def _retire(self, servings: Iterable[Serving]) -> None:
+        for old in servings:
             task = asyncio.create_task(old.retire())
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
@@ -213,15 +292,3 @@ class Agent:
         if self.serving is None:
             raise Unavailable(f"this agent has no model yet: {self.trouble}")
         return self.serving
-
-
-def _prepared(
-    path: Path, level: str, threads: int, min_level: str, rollout: Rollout | None, beside: Serving | None = None
-) -> tuple[Serving, Bundle]:
-    try:
-        bundle = Bundle.open(path)
-        if rollout:
-            rollout.admit(bundle.digest)
-        return prepare(bundle, level, threads, min_level, beside), bundle
-    except BundleError as error:
-        raise Internal(f"the bundle cannot be used: {error}") from error

@@ -133,7 +133,7 @@ async def _open(run: Run) -> TailSession:
     """The session, with a stream. Raises SplitError if none comes about in time."""
     session = run.serving.session
     if session is None:
-        raise SplitError(Reason.NO_ASSIGNMENT, "there is no tail any more")
+        raise SplitError(run.serving.without, "there is no tail any more")
     if session.fault:
         run.trouble = run.trouble or session.fault
         left, patient = max(0.0, run.frame.deadline_at - run.now()), run.mode is Mode.SPLIT

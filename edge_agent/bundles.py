@@ -17,6 +17,10 @@ Fetch = Callable[[str, int], AsyncIterator[bytes]]
 """The bytes of the file with that digest from that offset on, in chunks; raises Unavailable, NotFound."""
 
 
+MISMATCH = "DIGEST_MISMATCH"
+"""Reason of the error when a download is not the file that was asked for."""
+
+
 class BundleStore:
     """Files named by their SHA-256 in `folder`; the last `keep` used are kept, to go back without a download."""
 
@@ -24,6 +28,10 @@ class BundleStore:
         self._folder = folder
         self._keep = keep
         folder.mkdir(parents=True, exist_ok=True)
+
+    def keep(self, count: int) -> None:
+        """Keeps so many of the last used from now on."""
+        self._keep = count
 
     def find(self, digest: str) -> Path | None:
         """Where the verified file is, if it is here."""
@@ -87,6 +95,6 @@ def _seal(part: Path, path: Path, digest: str) -> None:
         os.fsync(file.fileno())
     if found != digest:
         part.unlink()
-        raise Unavailable(f"the download of {digest} has digest {found}; it is fetched anew")
+        raise Unavailable(f"the download of {digest} has digest {found}; it is fetched anew", reason=MISMATCH)
     part.rename(path)
     sync_folder(path.parent)

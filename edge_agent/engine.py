@@ -67,7 +67,7 @@ class Engine:
         await asyncio.gather(*self._background, return_exceptions=True)
 
     def _link(self, serving: Serving) -> Link:
-        barred = serving.session.barred if serving.session else Reason.NO_ASSIGNMENT
+        barred = serving.session.barred if serving.session else serving.without
         sides, alone = self._sides, _alone(serving)
         return Link(
             barred,

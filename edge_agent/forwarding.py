@@ -17,7 +17,7 @@ from edge_agent.broker import Broker, address
 from edge_agent.inputs import mqtt, payload
 from edge_agent.inputs.folder import SOURCE, Folder, read
 from edge_agent.inputs.preprocess import Preprocess
-from edge_agent.model import Answer, Tensors, TensorSpec, Where
+from edge_agent.model import Answer, Policy, Tensors, TensorSpec, Where, skipped
 from edge_agent.ordered import in_order
 from edge_agent.outputs.lines import JsonLines, Stdout
 from edge_agent.outputs.mqtt import MqttResults
@@ -42,7 +42,9 @@ class _Forwarding:
         self._loop = asyncio.get_running_loop()
         self._broker = _broker(settings)
         names = ["lines", *(["mqtt"] if settings.mqtt_out else [])]
-        self._store = Store(settings.queue_folder, settings.queue_limits, names, self._dropped)
+        self._newest = settings.policy == Policy.NEWEST
+        skip = self._skipped if self._newest else None
+        self._store = Store(settings.queue_folder, settings.queue_limits, names, self._dropped, skipped=skip)
         self._queue = Queue(self._store)
         self._lines = _lines(settings, self._store.identity)
         self._taken: deque[Entry] = deque()
@@ -85,14 +87,17 @@ class _Forwarding:
         await self._queue.drained()
 
     async def _answer(self) -> None:
-        async with aclosing(in_order(self._items(), self._agent.answer, self._window)) as answers:
+        items, by = self._items(), self._agent.answer
+        async with aclosing(in_order(items, by, self._window, entered=self._newest)) as answers:
             async for answer in answers:
                 entry = self._taken.popleft()
                 text = await asyncio.to_thread(self._line, entry, answer)
                 await self._queue.answered(entry.sequence, text)
 
     async def _items(self) -> AsyncIterator[Item]:
-        async for entry in self._queue.items():
+        if self._newest:
+            await self._agent.ready.wait()  # what is newest now is not when there is a model
+        async for entry in self._queue.newest(self._window) if self._newest else self._queue.items():
             self._taken.append(entry)
             yield Item(entry.id, lambda specs, entry=entry: self._load(entry, specs))  # type: ignore[misc]
 
@@ -110,8 +115,13 @@ class _Forwarding:
         return line(answer, self._settings.outputs_dir, file_name=name, **queued)
 
     def _dropped(self, entry: Entry, why: str) -> str:
+        return self._unasked(entry, Answer(entry.id, Where.DROPPED, {}, error=why))
+
+    def _skipped(self, entry: Entry) -> str:
+        return self._unasked(entry, skipped(entry.id))
+
+    def _unasked(self, entry: Entry, answer: Answer) -> str:
         """Called by the store, in its thread."""
-        answer = Answer(entry.id, Where.DROPPED, {}, error=why)
         self._loop.call_soon_threadsafe(self._agent.stats.add, answer)
         return self._line(entry, answer)
 

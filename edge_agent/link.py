@@ -12,7 +12,7 @@ from grpc import aio
 from common import backoff
 from common.rpc.channel import aio_channel
 from common.rpc.status import from_rpc_error
-from edge_agent.model import Assignment
+from edge_agent.model import Assignment, CutAt
 from protos.sliceplane.edge.v1 import edge_pb2, edge_pb2_grpc
 from protos.sliceplane.model.v1 import model_pb2, model_pb2_grpc
 
@@ -90,8 +90,10 @@ class ControllerLink:
         interval = message.report_interval.seconds + message.report_interval.nanos / 1e9
         self._report_s = max(0.5, interval) if interval > 0 else REPORT_S
         target = message.tail_target if message.workload else ""
-        log.info("assignment", workload=message.workload, bundle=message.bundle_digest, target=target)
-        self._assign(Assignment(message.bundle_digest, target, message.message))
+        beside = [other.workload for other in message.others]
+        log.info("assignment", workload=message.workload, bundle=message.bundle_digest, target=target, beside=beside)
+        others = tuple(CutAt(one.bundle_digest, one.tail_target) for one in message.others)
+        self._assign(Assignment(message.bundle_digest, target, message.message, others))
 
     async def _say(self, call: aio.StreamStreamCall[edge_pb2.ConnectRequest, edge_pb2.ConnectResponse]) -> None:
         who = self._identity

@@ -28,9 +28,9 @@ from edge_agent.inputs import preprocess
 from edge_agent.inputs.calls import SERVICE, EdgeService
 from edge_agent.inputs.folder import Folder
 from edge_agent.link import ControllerLink, Identity
-from edge_agent.model import Assignment, Goal, Mode, Where
-from edge_agent.ordered import in_order
+from edge_agent.model import Assignment, Goal, Mode, Policy, Where
 from edge_agent.pipelines import Pipelines
+from edge_agent.policy import answers_of
 from edge_agent.results import Results, answered
 from edge_agent.rollout import Rollout
 from edge_agent.scout import Scout
@@ -91,12 +91,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
     server = await _listening(parts) if settings.listen else None
     tasks: list[asyncio.Task[None]] = []
     try:
-        jobs = [
-            _until(stop),
-            watchdog.from_environment(os.environ).run(),
-            parts.rollout.watch(),
-            *(await _following(parts)),
-        ]
+        following = await _following(parts)  # first: it may fail, and jobs that nobody begins are a warning each
+        jobs = [_until(stop), watchdog.from_environment(os.environ).run(), parts.rollout.watch(), *following]
         if settings.queued:
             jobs.append(forward(settings, parts.agent, parts.window, spec))
         elif settings.input_dir:
@@ -105,6 +101,8 @@ async def serve(settings: Settings, stop: asyncio.Event) -> None:
             jobs.append(_mark_ready(server, parts.agent))
         tasks = [asyncio.create_task(job) for job in jobs]
         await _first_end(tasks)
+        if parts.agent.stats.latencies:
+            parts.rollout.stood()
     finally:
         await _close(parts, server, tasks)
 
@@ -138,7 +136,7 @@ def _wired(settings: Settings) -> Process:
     )
     if not settings.bundle:
         links.append(_link(settings, agent))
-    return Process(settings, compute, agent, Window(settings.window), rollout, links[0] if links else None)
+    return Process(settings, compute, agent, Window(settings.frames), rollout, links[0] if links else None)
 
 
 def _link(settings: Settings, agent: Agent) -> ControllerLink:
@@ -174,7 +172,8 @@ async def _answer_folder(parts: Process, spec: preprocess.Preprocess | None) -> 
     done = answered(settings.results) if settings.resume else set()
     folder = Folder(settings.input_dir, spec, settings.once, done)
     try:
-        async with aclosing(in_order(folder.items(), parts.agent.answer, parts.window)) as answers:
+        policy = Policy(settings.policy)
+        async with aclosing(answers_of(folder.items(), parts.agent, parts.window, policy)) as answers:
             async for answer in answers:
                 await asyncio.to_thread(results.write, answer)
     finally:
@@ -183,7 +182,7 @@ async def _answer_folder(parts: Process, spec: preprocess.Preprocess | None) -> 
 
 async def _listening(parts: Process) -> rpc.Server:
     server = rpc.build([parts.settings.listen], max_message_bytes=MAX_REQUEST_BYTES)
-    servicer = EdgeService(parts.agent, parts.window)
+    servicer = EdgeService(parts.agent, parts.window, Policy(parts.settings.policy))
     rpc.add(server, SERVICE, edge_pb2_grpc.add_EdgeServiceServicer_to_server, servicer)
     await server.start(serving=False)
     log.info("listening", port=server.ports[0])
@@ -232,6 +231,10 @@ def _report(agent: Agent) -> edge_pb2.Report:
         level=serving.pace.held if serving else "",
         latency_p50_ms=stats.percentile(0.50),
         latency_p95_ms=stats.percentile(0.95),
+        frames_skipped=stats.counts[Where.SKIPPED],
+        refused_bundle_digest=agent.refusal.digest if agent.refusal else "",
+        refusal=agent.refusal.why if agent.refusal else "",
+        frames_dropped=stats.counts[Where.DROPPED],
     )
 
 

@@ -28,6 +28,13 @@ class Goal(StrEnum):
     OFFLOAD = "offload"
 
 
+class Policy(StrEnum):
+    """Which frames that wait are answered: all in their order, or of each source the newest, which goes first."""
+
+    ALL = "all"
+    NEWEST = "newest"
+
+
 class Where(StrEnum):
     """Where a frame was answered."""
 
@@ -35,6 +42,7 @@ class Where(StrEnum):
     LOCAL = "local"
     FAILED = "failed"
     DROPPED = "dropped"  # it gave way in the queue; `error` says why
+    SKIPPED = "skipped"  # a newer frame of its source was there before its turn
 
 
 class Reason(StrEnum):
@@ -46,6 +54,7 @@ class Reason(StrEnum):
     DIGEST_MISMATCH = "DIGEST_MISMATCH"  # the tail serves another bundle
     STREAM_BROKEN = "STREAM_BROKEN"  # the stream broke under it, and again when it was sent once more
     SPLIT_FAILED = "SPLIT_FAILED"  # the codec or the tail's Triton refused this very frame
+    CUT_REFUSED = "CUT_REFUSED"  # head and tail of the bundle do not give what they should: its whole model runs
     LOCAL_FASTER = "LOCAL_FASTER"  # the device answers sooner than the tail would
     LOCAL_MODE = "LOCAL_MODE"  # the agent was told to answer everything locally
 
@@ -92,6 +101,11 @@ class Answer:
     timing: Timing = field(default_factory=Timing)
 
 
+def skipped(frame_id: str) -> Answer:
+    """The answer to a frame that a newer one of its source has overtaken."""
+    return Answer(frame_id, Where.SKIPPED, {}, error="skipped: a newer frame of its source was there")
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
     """An input or output of a model: numpy's name of its type, elements per axis, None: open."""
@@ -102,9 +116,29 @@ class TensorSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """A bundle that is not to run on this device, and why, one sentence. `digest` is "" where it cannot be told."""
+
+    digest: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class CutAt:
+    """A bundle, and where its tail is."""
+
+    bundle_digest: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class Assignment:
-    """What the controller, or a flag, says to run. An empty `target`: no tail, answer locally."""
+    """What the controller, or a flag, says to run. An empty `target`: no tail, answer locally.
+
+    `others`: further cuts of the same model, to be held beside it.
+    """
 
     bundle_digest: str
     target: str
     message: str = ""
+    others: tuple[CutAt, ...] = ()

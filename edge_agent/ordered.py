@@ -11,11 +11,14 @@ from edge_agent.window import Window
 
 
 async def in_order(
-    items: AsyncIterable[Item], answer: Callable[[Item], Awaitable[Answer]], window: Window
+    items: AsyncIterable[Item], answer: Callable[[Item], Awaitable[Answer]], window: Window, *, entered: bool = False
 ) -> AsyncGenerator[Answer, None]:
-    """One answer per item. An item's room is given back when its answer is taken, so a slow taker slows its source."""
+    """One answer per item. An item's room is given back when its answer is taken, so a slow taker slows its source.
+
+    `entered`: items come with room of theirs in the window.
+    """
     pending: asyncio.Queue[asyncio.Future[Answer] | None] = asyncio.Queue()
-    feeder = asyncio.create_task(_feed(items, answer, window, pending))
+    feeder = asyncio.create_task(_feed(items, answer, None if entered else window, pending))
     try:
         while (task := await pending.get()) is not None:
             try:
@@ -32,12 +35,13 @@ async def in_order(
 async def _feed(
     items: AsyncIterable[Item],
     answer: Callable[[Item], Awaitable[Answer]],
-    window: Window,
+    window: Window | None,
     pending: asyncio.Queue[asyncio.Future[Answer] | None],
 ) -> None:
     try:
         async for item in items:  # its inputs are not loaded before there is room for them
-            await window.enter()
+            if window:
+                await window.enter()
             pending.put_nowait(asyncio.ensure_future(answer(item)))
     finally:
         pending.put_nowait(None)

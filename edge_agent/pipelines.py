@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import structlog
 
@@ -49,6 +49,25 @@ class Pipelines:
         self._choose_at = 0.0
         return before
 
+    @property
+    def held(self) -> dict[str, Serving]:
+        """Every cut, by its bundle's digest."""
+        return {one.digest: one for one in (self.current, *self._others) if one}
+
+    def keep(self, digests: Collection[str]) -> list[Serving]:
+        """Holds these alone, if one of them is held; the others, to be retired."""
+        kept = [one for one in self.held.values() if one.digest in digests]
+        dropped = [one for one in self.held.values() if one.digest not in digests]
+        if not kept or not dropped:
+            return []
+        self.stop()
+        if self.current not in kept:
+            self.current, self._chosen = kept[0], Chosen(kept[0].digest, self._now())
+            kept[0].pace.begin()
+            kept[0].trust = Trust()
+        self._others = [one for one in kept if one is not self.current]
+        return dropped
+
     def add(self, other: Serving) -> None:
         """Holds another cut of the same model."""
         self._others.append(other)
@@ -82,8 +101,13 @@ class Pipelines:
         self._chosen = chosen
         usable = (other for other in self._others if self._usable(other, now) and not self._hopeless(other))
         due = [other for other in usable if self._look_at.get(other.digest, now) <= now]
-        if due and self.current.pace.settled:
+        if due and (self.current.pace.settled or self._idle):  # without a tail it never settles
             self._job = asyncio.create_task(self._look(due[0], inputs))
+
+    @property
+    def _idle(self) -> bool:
+        """Whether no frame can cross the link: nothing is held up by those that are for looking only."""
+        return self.current is not None and self.current.barred
 
     def _named(self, digest: str) -> Serving:
         return next(other for other in self._others if other.digest == digest)
@@ -110,12 +134,12 @@ class Pipelines:
         return expected_s is not None and other.pace.head_s > expected_s
 
     async def _look(self, other: Serving, inputs: Tensors) -> None:
-        """What the head and each level take; and the tail, unless the link is too thin for that."""
+        """What the head and each level take; and the tail, unless the link is too thin for that, and in use."""
         self._look_at[other.digest] = self._now() + STALE_S
         await self._scout.look(other, inputs)
         other.pace.forget_tail()
         heads = 1
-        while not other.pace.settled and other.pace.smallest_s <= LONGEST_S:
+        while not other.pace.settled and (other.pace.smallest_s <= LONGEST_S or self._idle):
             heads += 1
             if not await self._warm(other, inputs):
                 break

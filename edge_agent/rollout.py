@@ -1,4 +1,4 @@
-"""How one bundle follows another: tried on recent frames first, gone back from when it does not stand."""
+"""How one bundle follows another: tried first, on its own samples and recent frames; gone back from if it falls."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from prometheus_client import CollectorRegistry, Counter
 from common.bundle import Bundle
 from common.errors import FailedPrecondition
 from edge_agent import slots
-from edge_agent.canary import Run, objection
+from edge_agent.canary import Run, Verdict, verdict
 from edge_agent.head import Runner, fits
-from edge_agent.model import Tensors
+from edge_agent.model import Refusal, Tensors
 from edge_agent.serving import Serving
 
 KEPT = 4
@@ -36,15 +36,23 @@ class Rollout:
         )
         before = slots.load(path)
         self._slots = before.started()
-        if self._slots.current != before.current:
-            self._refusals.labels("starts").inc()
-            log.error("the last bundle did not come up; back to the one before", bundle=before.current)
+        self.gone_back: Refusal | None = None
+        for digest in self._slots.refused:
+            if digest not in before.refused:
+                self._refusals.labels("starts").inc()
+                self.gone_back = Refusal(digest, self._slots.why)
+                log.error("the agent did not come up with a bundle; it goes on without", bundle=digest)
         self._save()
 
     @property
     def last(self) -> tuple[str, ...]:
         """Digests of the bundles that ran, the last one first."""
         return tuple(filter(None, (self._slots.current, self._slots.previous)))
+
+    @property
+    def whole_only(self) -> str:
+        """Digest of a bundle that was refused for its cut alone: all of its model may run here. "" for none."""
+        return self._slots.whole_only
 
     def saw(self, inputs: Tensors) -> None:
         """Keeps the inputs of a frame that was answered, to try the next bundle on."""
@@ -53,39 +61,51 @@ class Rollout:
     def admit(self, digest: str) -> None:
         """Raises FailedPrecondition if `digest` was refused before."""
         if digest in self._slots.refused:
+            why = f": {self._slots.why}" if digest == self._slots.refused[-1] and self._slots.why else ""
             raise FailedPrecondition(
                 digest,
-                f"{digest} was rolled back or refused on this device; assign another one, or remove {self._path}",
+                f"{digest} was rolled back or refused on this device{why}; assign another one, or remove {self._path}",
             )
 
     async def try_out(self, old: Serving | None, fresh: Serving, bundle: Bundle, threads: int) -> None:
         """Returns if `fresh` may run. Raises FailedPrecondition, and remembers it, if not."""
-        why = await asyncio.to_thread(self._objection, old, fresh, bundle, threads)
-        if why:
-            self._keep(self._slots.refuse(fresh.digest))
+        found = await asyncio.to_thread(self._tried, old, fresh, bundle, threads)
+        if found.why:
+            self._keep(self._slots.refuse(fresh.digest, found.why, whole=found.whole))
             self._refusals.labels("canary").inc()
-            raise FailedPrecondition(fresh.digest, f"{fresh.digest} is refused: {why}")
+            raise FailedPrecondition(fresh.digest, f"{fresh.digest} is refused: {found.why}")
 
     def promoted(self, digest: str) -> None:
         """`digest` runs."""
         self._keep(self._slots.promoted(digest))
 
+    def joins(self, digest: str) -> None:
+        """`digest` is about to be held beside the one that runs: if that ends the process, it is known why."""
+        if digest:
+            self._keep(self._slots.joined(digest))
+
+    def stood(self) -> None:
+        """The agent ends, in order, after it answered frames: short runs are no bad starts."""
+        self._keep(self._slots.well())
+
     async def watch(self) -> None:
         """Notes that the bundle stood for a while; never ends."""
         while True:
             await asyncio.sleep(WELL_AFTER_S)
-            if self._slots.starts:
+            if self._slots.starts or self._slots.beside:
                 self._keep(self._slots.well())
 
-    def _objection(self, old: Serving | None, fresh: Serving, bundle: Bundle, threads: int) -> str:
-        samples = [sample for sample in tuple(self._seen) if _takes(fresh, sample)]
+    def _tried(self, old: Serving | None, fresh: Serving, bundle: Bundle, threads: int) -> Verdict:
+        known, seen = bundle.canary(), [sample for sample in tuple(self._seen) if _takes(fresh, sample)]
+        samples = seen or [one.inputs for one in known]
         if not samples:
-            return ""
+            return Verdict()
         tail = Runner(bundle.tail_bytes(), threads)
         previous = _run(old.whole) if old and _takes(old, samples[0]) else None
         exact = not bundle.manifest.transfer_layer
-        return objection(
-            samples,
+        return verdict(
+            known,
+            seen,
             _run(fresh.whole),
             lambda inputs: tail(fresh.head(inputs)[0])[0],
             previous,

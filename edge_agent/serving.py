@@ -12,6 +12,7 @@ from edge_agent.choose import Trust
 from edge_agent.encode import Encoder, encoders_of, ladder_of
 from edge_agent.ground import Ground
 from edge_agent.head import Runner
+from edge_agent.model import Reason
 from edge_agent.pace import Pace
 from edge_agent.session import TailSession
 
@@ -20,7 +21,7 @@ from edge_agent.session import TailSession
 class Serving:
     """What frames run on. Frames keep the one that they began with; `users` counts them.
 
-    `digest`: the bundle's; `model`: that of the whole model in it.
+    `digest`: the bundle's; `model`: that of the whole model in it; `without`: why, if there is no tail.
     """
 
     digest: str
@@ -32,6 +33,7 @@ class Serving:
     session: TailSession | None = None
     trust: Trust = field(default_factory=Trust)
     split_s: float | None = None
+    without: Reason = Reason.NO_ASSIGNMENT
     users: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     _keeper: asyncio.Task[None] | None = None

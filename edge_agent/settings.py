@@ -14,10 +14,12 @@ import click
 from common.errors import InvalidArgument, Violation
 from common.names import name_violation
 from edge_agent.broker import mqtt_violations
-from edge_agent.model import Goal, Mode
+from edge_agent.model import Goal, Mode, Policy
 from edge_agent.queue.model import Drop, Limits
 
 F = Callable[..., Any]
+WINDOWS = {Policy.ALL: 8, Policy.NEWEST: 2}
+"""Frames under way unless said: each is older by those before it, so few where the newest counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ class Settings:
     preprocess: str
     listen: str
     deadline_ms: int
-    window: int
+    window: int | None
     level: str
     min_level: str
     goal: str
@@ -48,6 +50,7 @@ class Settings:
     metrics_listen: str
     log_level: str
     log_format: str
+    policy: str = Policy.ALL.value
     queue_dir: Path | None = None
     queue_max_bytes: int = 1 << 30
     queue_max_age: float = 0.0
@@ -63,6 +66,11 @@ class Settings:
     def tails(self) -> tuple[str, ...]:
         """The tail of each bundle; "" where there is none."""
         return self.tail or ("",) * max(1, len(self.bundle))
+
+    @property
+    def frames(self) -> int:
+        """How many frames may be under way."""
+        return self.window or WINDOWS[Policy(self.policy)]
 
     @property
     def queued(self) -> bool:
@@ -98,6 +106,8 @@ class Settings:
             wrong.append(Violation("--once", "it needs an --input-dir"))
         if self.resume and self.results == "-":
             wrong.append(Violation("--resume", "it needs --results in a file"))
+        if self.policy == Policy.NEWEST and self.queue_drop == Drop.NEWEST:
+            wrong.append(Violation("--queue-drop", "with --policy newest the newest frame is kept: say oldest"))
         wrong += mqtt_violations(self.mqtt, self.mqtt_in, self.mqtt_out)
         if self.once and self.mqtt_in:
             wrong.append(Violation("--once", "messages of --mqtt-in have no end"))
@@ -141,7 +151,18 @@ _OPTIONS: tuple[Callable[[F], F], ...] = (
     click.option(
         "--deadline-ms", type=click.IntRange(1, 3_600_000), default=1000, help="Answer each frame within this."
     ),
-    click.option("--window", type=click.IntRange(1, 4096), default=8, help="Frames under way at most."),
+    click.option(
+        "--policy",
+        type=click.Choice([policy.value for policy in Policy]),
+        default=Policy.ALL.value,
+        help="Frames that wait: all: each is answered, in order; newest: of each source the newest goes first, and "
+        'those before it get the result "skipped".',
+    ),
+    click.option(
+        "--window",
+        type=click.IntRange(1, 4096),
+        help="Frames under way at most, which are never skipped; 8, or 2 with --policy newest, unless given.",
+    ),
     click.option(
         "--level",
         default="",

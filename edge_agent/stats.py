@@ -50,7 +50,7 @@ class Stats:
             self._stages.labels(stage).observe(took_ms / 1000)
         if answer.where is Where.SPLIT:
             self._levels.labels(answer.level, answer.bundle).inc()
-        if answer.where is not Where.FAILED:
+        if answer.where in (Where.SPLIT, Where.LOCAL):
             self.latencies.append(answer.timing.total_ms)
             self._seconds.labels(answer.where.value).observe(answer.timing.total_ms / 1000)
 

@@ -230,7 +230,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """An IIoT gateway and its last report."""
+    """An IIoT gateway and its last report; `refusal`: why it refused a bundle, "" if it refuses none."""
 
     name: str
     workload: str
@@ -245,6 +245,10 @@ class Device:
     level: str = ""
     latency_p50_ms: float = 0.0
     latency_p95_ms: float = 0.0
+    refused_bundle_digest: str = ""
+    refusal: str = ""
+    frames_skipped: int = 0
+    frames_dropped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

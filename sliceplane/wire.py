@@ -266,6 +266,10 @@ def device(m: fleet_pb2.Device) -> types.Device:
         level=m.level,
         latency_p50_ms=m.latency_p50_ms,
         latency_p95_ms=m.latency_p95_ms,
+        refused_bundle_digest=m.refused_bundle_digest,
+        refusal=m.refusal,
+        frames_skipped=m.frames_skipped,
+        frames_dropped=m.frames_dropped,
     )
 
 

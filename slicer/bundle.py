@@ -11,13 +11,15 @@ from onnx import ModelProto
 
 from common import bundle
 from common.bundle import Manifest
-from common.bundle_manifest import Part, Rate, Tensor
+from common.bundle_manifest import CANARY, FILES, Canary, Part, Rate, Tensor
+from common.canary import Sample, pack
 from common.codec import CodecParams
 from common.digests import digest_of
 from slicer import load, model, offered, probe, span
 from slicer.calibrate import clips, even, even_clips, exact
+from slicer.canary import canary as tried
 from slicer.cut import CARRIED, Halves
-from slicer.examples import Shapes, blank
+from slicer.examples import Shapes, blank, noise
 from slicer.model import INPUT, SlicerError
 from slicer.run import Session
 from slicer.samples import Arrays
@@ -25,6 +27,8 @@ from slicer.transfer_layer.insert import insert
 from slicer.transfer_layer.layer import Layer, Samples, sent_shape
 from slicer.transfer_layer.pool import pool
 from slicer.transfer_layer.principal import principal
+
+CANARIES = 2
 
 Floats = npt.NDArray[np.float32]
 
@@ -45,6 +49,7 @@ def make(
     layer: str | Layer = "none",
     tail: ModelProto | None = None,
     rates: Sequence[Rate] = (),
+    canary: int = CANARIES,
 ) -> bytes:
     """The bundle of `whole` cut at the index, tensor or id `at`, or at its "input", as bytes.
 
@@ -53,7 +58,8 @@ def make(
     `shapes`: sizes of inputs that the model leaves open, where there are no samples. `layer`: a Transfer
     Layer between the halves, or the name of one of FAMILIES; `tail`: a tail
     with other weights, trained for it; `rates`: what was measured of it. `to`: a later cut from which the tail begins;
-    `layer` was trained to replace what lies between. Raises SlicerError.
+    `layer` was trained to replace what lies between. `canary`: so many of the samples, or noise, stand in the bundle
+    with the model's outputs, for devices to try it on. Raises SlicerError.
     """
     if to is not None and not isinstance(layer, Layer):
         raise SlicerError(f'only a trained layer replaces what lies between two cuts: train one from "{at}" to "{to}"')
@@ -78,8 +84,17 @@ def make(
     contents = _contents(whole, halves)
     outputs = [probe.rank(whole, load.tensor(value), example) for value in whole.graph.output]
     made = _manifest(whole, halves, found.id, cut, outputs, name, level, offered.levels(image), ranges, contents)
-    family = used.family if used else ""
-    return bundle.write(replace(made, transfer_layer=family, rates=tuple(rates)), contents)
+    made = replace(made, transfer_layer=used.family if used else "", rates=tuple(rates))
+    inputs = tuple(samples[:canary]) or ((noise(whole, shapes or {}),) if canary else ())
+    return _written(made, contents, tried(whole, halves, inputs, exact=used is None))
+
+
+def _written(made: Manifest, contents: dict[str, bytes], canary: Sequence[Sample]) -> bytes:
+    if not canary:
+        return bundle.write(made, contents)
+    content, layouts = pack(canary)
+    part = Part(FILES[CANARY], len(content), digest_of(content))
+    return bundle.write(replace(made, canary=Canary(part, layouts)), {**contents, CANARY: content})
 
 
 def _layer(asked: str | Layer, halves: Halves, cut: model.Tensor, samples: Sequence[Arrays]) -> Layer | None:

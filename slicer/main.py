@@ -77,6 +77,11 @@ def cuts(
     "--transfer-layer", "layer", type=click.Choice(["none", *bundle.FAMILIES]), default="none", show_default=True,
     help="What shrinks the tensor between the halves, untrained; `train` trains one.",
 )  # fmt: skip
+@click.option(
+    "--canary", type=click.IntRange(0, 16), default=bundle.CANARIES, show_default=True,
+    help="So many of the samples go into the bundle with the model's answers, 8 MiB at most: devices try it on them "
+    "before it runs. Without samples noise does. 0: none, for agents of older releases.",
+)  # fmt: skip
 @pixel_options
 @SHAPE
 @one_line
@@ -90,6 +95,7 @@ def cut(
     level: str,
     name: str | None,
     layer: str,
+    canary: int,
     scaling: Scaling | None,
     shapes: dict[str, tuple[int, ...]],
 ) -> None:
@@ -106,7 +112,8 @@ def cut(
     found = list(samples.cycle(samples.read(data, whole), most)) if data else []
     sizes = named(shapes, whole)
     content = bundle.make(
-        whole, at, name=name or model.stem, level=level, samples=found, method=method, shapes=sizes, layer=layer
+        whole, at, name=name or model.stem, level=level, samples=found, method=method, shapes=sizes, layer=layer,
+        canary=canary,
     )  # fmt: skip
     write(target, content)
     show.bundle(Bundle.open(target), target)

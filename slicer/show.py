@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from common.bundle import Bundle
+from common.bundle import Bundle, Manifest
 from slicer.check import Report
 from slicer.level_bytes import ByLevel
 from slicer.load import show as shape_text
@@ -67,9 +67,16 @@ def bundle(opened: Bundle, path: Path) -> None:
         ("cut", f"{manifest.cut_id} {shape_text(manifest.cut.shape)}"),
         ("parts", sizes),
         ("levels", f"{', '.join(manifest.levels)}; starts with {manifest.default_level}"),
+        ("canary", _canary(manifest)),
         ("clip ranges", f"calibrated for bits: {clips}" if manifest.clips else clips),
     ):
         out.print(f"{label + ':':13}{text}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _canary(manifest: Manifest) -> str:
+    if manifest.canary is None:
+        return "none"
+    return f"{len(manifest.canary.samples)} samples, {manifest.canary.part.size:,} B"
 
 
 def report(found: Report, default: str) -> None:

@@ -15,7 +15,7 @@ from controller.links import wire
 from controller.links.session import Session, first, heard
 from controller.model import Device, Serve
 from controller.ports import PlaneStore, Snapshot
-from controller.reconcile import served_digest
+from controller.reconcile import cuts_beside, served_digest
 from protos.sliceplane.edge.v1 import edge_pb2, edge_pb2_grpc
 
 log = structlog.get_logger("links")
@@ -55,6 +55,7 @@ class EdgeLinks:
         self._store, self._closing, self._now, self._report_s = store, closing, now, report_s
         self._sessions: dict[str, _EdgeSession] = {}
         self._bundles: dict[str, tuple[str, str]] | None = None  # by workload: digest, or why there is none
+        self._beside: dict[str, tuple[str, ...]] = {}  # by workload: those that are other cuts of its model
 
     @property
     def connected(self) -> frozenset[str]:
@@ -68,6 +69,7 @@ class EdgeLinks:
     def publish(self, snapshot: Snapshot) -> None:
         """Makes this snapshot's tails what devices are told."""
         self._bundles = {}
+        self._beside = {w.name: tuple(o.name for o in cuts_beside(w, snapshot.workloads)) for w in snapshot.workloads}
         for workload in snapshot.workloads:
             if workload.spec.serve is Serve.TAIL:
                 self._bundles[workload.name] = (served_digest(workload, snapshot.segments), "")
@@ -98,7 +100,8 @@ class EdgeLinks:
             return  # nothing is known yet: "no workload" would be a guess
         name = session.device.workload
         digest, why = self._bundles.get(name, ("", f'there is no workload "{name}": apply it'))
-        session.assign(wire.assignment_out(name if digest else "", digest, why, self._report_s))
+        beside = {other: self._bundles[other][0] for other in self._beside.get(name, ())} if digest else {}
+        session.assign(wire.assignment_out(name if digest else "", digest, why, self._report_s, beside))
 
     def _enter(self, device: Device) -> _EdgeSession:
         former = self._sessions.get(device.name)

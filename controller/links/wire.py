@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
 from google.protobuf.duration_pb2 import Duration
@@ -25,6 +25,7 @@ STATES = {
     type_pb2.SEGMENT_STATE_REMOVING: State.REMOVING,
 }
 SERVE = {Serve.WHOLE: type_pb2.SERVE_KIND_WHOLE, Serve.TAIL: type_pb2.SERVE_KIND_TAIL}
+MOST_DIGEST, MOST_REFUSAL = 80, 500  # characters of what a device says of a bundle that it refuses
 HOLDS = {type_pb2.CONDITION_STATUS_TRUE: True, type_pb2.CONDITION_STATUS_FALSE: False}
 
 
@@ -80,16 +81,31 @@ def report_in(device: Device, message: edge_pb2.Report, now: datetime) -> Device
         level=message.level,
         latency_p50_ms=message.latency_p50_ms,
         latency_p95_ms=message.latency_p95_ms,
+        refused_bundle_digest=message.refused_bundle_digest[:MOST_DIGEST],
+        refusal=message.refusal[:MOST_REFUSAL],
+        frames_skipped=message.frames_skipped,
+        frames_dropped=message.frames_dropped,
     )
 
 
-def assignment_out(workload: str, digest: str, message: str, interval_s: float) -> edge_pb2.Assignment:
-    """What a device shall run; empty `workload`: nothing, because of `message`."""
+def assignment_out(
+    workload: str, digest: str, message: str, interval_s: float, beside: Mapping[str, str]
+) -> edge_pb2.Assignment:
+    """What a device shall run; empty `workload`: nothing, because of `message`. `beside`: digests of other cuts."""
     interval = Duration()
     interval.FromMilliseconds(int(interval_s * 1000))
     target = f"xds:///{workload}" if workload else ""
     return edge_pb2.Assignment(
-        workload=workload, bundle_digest=digest, tail_target=target, message=message, report_interval=interval
+        workload=workload,
+        bundle_digest=digest,
+        tail_target=target,
+        message=message,
+        report_interval=interval,
+        others=[
+            edge_pb2.Cut(workload=name, bundle_digest=other, tail_target=f"xds:///{name}")
+            for name, other in beside.items()
+            if other
+        ],
     )
 
 

@@ -6,7 +6,7 @@ from controller.reconcile.fleet import unschedulable_reason
 from controller.reconcile.inputs import inputs_key
 from controller.reconcile.options import ALGORITHMS, Options
 from controller.reconcile.slots import capacity, serves
-from controller.reconcile.tails import clients_reach, served_digest
+from controller.reconcile.tails import clients_reach, cuts_beside, served_digest
 
 __all__ = [
     "ALGORITHMS",
@@ -14,6 +14,7 @@ __all__ = [
     "applied",
     "capacity",
     "clients_reach",
+    "cuts_beside",
     "decide",
     "inputs_key",
     "node_spec",

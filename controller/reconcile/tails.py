@@ -11,6 +11,10 @@ from controller.reconcile.demand import digest_of
 from controller.reconcile.slots import capacity
 from controller.tenants import workloads_of
 
+CUTS_OF = "cuts-of"
+"""Label of tail workloads: those with the same value are cuts of one model."""
+MOST_BESIDE = 7
+
 
 def served_digest(workload: Workload, segments: Iterable[Segment]) -> str:
     """The wanted version once its tails can take the whole rate; until then the one that can take the most."""
@@ -25,6 +29,15 @@ def served_digest(workload: Workload, segments: Iterable[Segment]) -> str:
         return wanted
     best = max(by_digest, key=lambda digest: (by_digest[digest], digest), default=wanted)
     return best if by_digest.get(best, 0.0) > ready else wanted
+
+
+def cuts_beside(workload: Workload, workloads: Iterable[Workload]) -> list[Workload]:
+    """Other tail workloads of the same model, as their label says, by name: devices may take any of them."""
+    model = workload.labels.get(CUTS_OF)
+    if not model or workload.spec.serve is not Serve.TAIL:
+        return []
+    alike = (one for one in workloads if one.spec.serve is Serve.TAIL and one.labels.get(CUTS_OF) == model)
+    return sorted((one for one in alike if one.name != workload.name), key=lambda one: one.name)[:MOST_BESIDE]
 
 
 def clients_reach(workload: Workload, segments: Iterable[Segment]) -> list[Segment]:

@@ -25,6 +25,8 @@ from controller.store.tables import devices, gpus, models, nodes, plane, profile
 from controller.store.workloads import all_workloads, set_status
 from controller.store.writer import Writer
 
+REFUSED = ("refused_bundle_digest", "refusal")
+
 
 class PgPlane:
     """Implements PlaneStore."""
@@ -102,20 +104,30 @@ class PgPlane:
             await connection.execute(statement.values(last_seen=node.last_seen or self._database.now()))
 
     async def device_hello(self, device: Device) -> None:
-        """Creates or refreshes a device as connected; its figures begin anew."""
+        """Creates or refreshes a device as connected; its figures begin anew, but for what it refuses."""
         row = to_row(replace(device, connected=True, last_seen=device.last_seen or self._database.now()))
         async with self._database.touching() as connection:
-            upsert = insert(devices).values(row).on_conflict_do_update(index_elements=[devices.c.name], set_=row)
+            anew = {name: value for name, value in row.items() if name not in REFUSED}
+            upsert = insert(devices).values(row).on_conflict_do_update(index_elements=[devices.c.name], set_=anew)
             await connection.execute(upsert)
 
     async def device_report(self, device: Device) -> None:
-        """Stores a device's report; NotFound before its hello."""
+        """Stores a device's report, with an event where it refuses a bundle anew; NotFound before its hello."""
         left_out = ("name", "workload", "connected", "agent_version")
         row = {**to_row(device, *left_out), "last_seen": device.last_seen or self._database.now()}
+        one = devices.c.name == device.name
         async with self._database.touching() as connection:
-            done = await connection.execute(update(devices).where(devices.c.name == device.name).values(row))
-            if not done.rowcount:
+            known = (await connection.execute(select(*(devices.c[name] for name in REFUSED)).where(one))).one_or_none()
+            if known is None:
                 raise NotFound("device", device.name)
+            refuses = device.refusal and (not known.refusal or known[0] != row["refused_bundle_digest"])
+            if not refuses:
+                await connection.execute(update(devices).where(one).values(row))
+                return
+        async with self._database.writing() as writer:
+            await writer.connection.execute(update(devices).where(one).values(row))
+            said = f"{row['refused_bundle_digest'] or 'a bundle'}: {row['refusal']}"
+            await writer.record(NewEvent("device", device.name, "BundleRefused", said, warning=True))
 
     async def device_gone(self, name: str) -> None:
         """Marks a device disconnected."""

@@ -257,6 +257,10 @@ devices = Table(
     Column("level", Text, nullable=False),
     Column("latency_p50_ms", Double, nullable=False),
     Column("latency_p95_ms", Double, nullable=False),
+    Column("refused_bundle_digest", Text, nullable=False, server_default=""),
+    Column("refusal", Text, nullable=False, server_default=""),
+    Column("frames_skipped", BigInteger, nullable=False, server_default="0"),
+    Column("frames_dropped", BigInteger, nullable=False, server_default="0"),
     CheckConstraint(f"name ~ {LABEL}", name="name_label"),
 )
 

@@ -12,8 +12,8 @@ from common.errors import DeadlineExceeded, Internal, InvalidArgument, Unavailab
 from edge_agent import wire
 from edge_agent.agent import Agent, Item
 from edge_agent.head import check
-from edge_agent.model import Answer, Tensors, TensorSpec, Where
-from edge_agent.ordered import in_order
+from edge_agent.model import Answer, Policy, Tensors, TensorSpec, Where
+from edge_agent.policy import answers_of
 from edge_agent.window import Window
 from protos.sliceplane.edge.v1 import edge_pb2, edge_pb2_grpc
 
@@ -22,11 +22,12 @@ _ANSWERERS = {Where.SPLIT: edge_pb2.ANSWERER_SPLIT, Where.LOCAL: edge_pb2.ANSWER
 
 
 class EdgeService(edge_pb2_grpc.EdgeServiceServicer):
-    """Answers frames with `agent`, within `window`, which all sources share."""
+    """Answers frames with `agent`, within `window`, which all sources share; those of a stream by `policy`."""
 
-    def __init__(self, agent: Agent, window: Window) -> None:
+    def __init__(self, agent: Agent, window: Window, policy: Policy) -> None:
         self._agent = agent
         self._window = window
+        self._policy = policy
 
     async def Infer(  # noqa: N802
         self,
@@ -52,10 +53,11 @@ class EdgeService(edge_pb2_grpc.EdgeServiceServicer):
         request_iterator: AsyncIterator[edge_pb2.InferStreamRequest],
         context: aio.ServicerContext[Any, Any],  # noqa: ARG002
     ) -> AsyncIterator[edge_pb2.InferStreamResponse]:
-        """Answers frames in their order; a full window holds the sender back."""
+        """Answers frames in their order; a full window holds the sender back, or frames are skipped."""
         if not self._agent.ready.is_set():
             raise Unavailable(f"this agent has no model yet: {self._agent.trouble}")
-        async with aclosing(in_order(_items(request_iterator), self._agent.answer, self._window)) as answers:
+        items = _items(request_iterator)
+        async with aclosing(answers_of(items, self._agent, self._window, self._policy)) as answers:
             async for answer in answers:
                 yield _streamed(answer)
 
@@ -87,8 +89,9 @@ def _inputs(request: edge_pb2.InferRequest) -> Tensors:
 def _streamed(answer: Answer) -> edge_pb2.InferStreamResponse:
     if answer.late:
         return edge_pb2.InferStreamResponse(error="it took longer than its deadline", frame_id=answer.frame_id)
-    if answer.where is Where.FAILED:
-        return edge_pb2.InferStreamResponse(error=answer.error, frame_id=answer.frame_id)
+    if answer.where in (Where.FAILED, Where.SKIPPED):
+        skipped = answer.where is Where.SKIPPED
+        return edge_pb2.InferStreamResponse(error=answer.error, frame_id=answer.frame_id, skipped=skipped)
     return edge_pb2.InferStreamResponse(answer=_response(answer), frame_id=answer.frame_id)
 
 

@@ -58,6 +58,7 @@ class Waiting:
     sequence: int
     size: int
     admitted: float
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

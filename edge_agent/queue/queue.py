@@ -33,6 +33,16 @@ class Sink(Protocol):
         """Returns once they are safe there. Raises the closed set of errors; all of them are then sent again."""
 
 
+class Room(Protocol):
+    """Bounds the frames that are under way."""
+
+    async def enter(self) -> None:
+        """Waits for the room of one frame."""
+
+    def leave(self) -> None:
+        """Gives it back."""
+
+
 class Queue:
     """Store-and-forward on `store`, whose calls have a thread of their own. `run()` writes results until cancelled."""
 
@@ -63,6 +73,31 @@ class Queue:
             if not entries:
                 await _within(self._new.wait(), LOOK_S)
                 await self._notify()  # frames that were too old have results now
+
+    async def newest(self, room: Room) -> AsyncIterator[Entry]:
+        """The newest frame of each source in turn, without end, taken once there is room for it in `room`.
+
+        The store must have been told what becomes of those that wait before it.
+        """
+        while True:
+            self._new.clear()
+            if not await self._call(self._store.waits):
+                await _within(self._new.wait(), LOOK_S)
+            elif entry := await self._entered(room):
+                yield entry
+
+    async def _entered(self, room: Room) -> Entry | None:
+        """The next frame, in the room; None if there is none any more."""
+        await room.enter()
+        try:
+            entries = await self._patiently(lambda: self._store.take(1))
+            await self._notify()  # frames that were skipped have results now
+        except BaseException:
+            room.leave()
+            raise
+        if not entries:
+            room.leave()
+        return entries[0] if entries else None
 
     async def payload(self, sequence: int) -> bytes:
         """The stored input of a frame."""

@@ -8,23 +8,29 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.errors import ResourceExhausted, Unavailable
-from edge_agent.queue import machine, schema
+from edge_agent.queue import machine, room, schema
 from edge_agent.queue.clock import QueueClock, Reading
 from edge_agent.queue.limits import crowded_out, expired
 from edge_agent.queue.model import Admission, Arrival, Drop, Entry, Limits, Result, Waiting
+from edge_agent.queue.newest import newest_first
 
 FORGET_EVERY = 1000
-KEPT_ROOM, GIVEN_BACK_PAGES = 4 << 20, 512
 REMEMBERED = 100_000
 """Ids of so many answered frames are kept, to know them again when their source sends them twice."""
 
+DROPPED_AT_ONCE = 256
+"""In one step: its log must fit into the reserve of a disk that is full."""
+
 Dropped = Callable[[Entry, str], str]
 """The result of a frame that was dropped, and why."""
+Skipped = Callable[[Entry], str]
+"""The result of a frame that a newer one of its source has overtaken."""
 
 
 class Store:
     """The queue in `folder`; `sinks` are where results go, each at its own pace.
 
+    With `skipped` only the newest frame of each source is taken, those that wait before it get that result.
     Whatever returns is on the disk. Raises ResourceExhausted where the disk is full, Unavailable where it fails;
     the step has then not happened.
     """
@@ -36,10 +42,14 @@ class Store:
         sinks: Sequence[str],
         dropped: Dropped,
         reading: Callable[[], Reading] = machine.reading,
+        skipped: Skipped | None = None,
     ) -> None:
         self._folder, self._limits, self._dropped, self._reading = folder, limits, dropped, reading
+        self._skipped = skipped
         self._database = schema.connect(folder)
-        self._taken = 0
+        self._taken = 0  # in the order of admission: up to here
+        self._under_way: set[int] = set()  # the newest first: these
+        self._since: dict[str, int] = {}
         (self.identity,) = self._database.execute("SELECT name FROM identity").fetchone()
         saved = self._database.execute("SELECT time, boot, since_boot, wall FROM clock").fetchone()
         start = QueueClock(saved[0], Reading(*saved[1:])) if saved else QueueClock(0.0, reading())
@@ -53,15 +63,26 @@ class Store:
 
     def admit(self, arrivals: Sequence[Arrival]) -> list[Admission]:
         """Takes frames in, in this order; those that were there before are known again."""
-        self._refuse_if_full(sum(len(arrival.payload or b"") for arrival in arrivals))
+        size = sum(len(arrival.payload or b"") for arrival in arrivals)
+        room.refuse_if_full(self._database, self._folder, size, self._limits.reserve_bytes)
         with self._step():
             return [self._admit(arrival) for arrival in arrivals]
 
     def take(self, count: int) -> list[Entry]:
         """The next frames to answer, each once as long as this process lives; too old ones are dropped first."""
-        if old := expired(self._waiting() if self._limits.max_age_s else [], self._limits, self._now()):
-            with self._step():
-                self._drop(old, f"it waited longer than {self._limits.max_age_s:g} s")
+        old = expired(self._waiting() if self._limits.max_age_s else [], self._limits, self._now())
+        why = f"it waited longer than {self._limits.max_age_s:g} s"
+        self._in_steps(old, lambda some: self._drop(some, why))
+        return self._take_newest(count) if self._skipped else self._take_in_order(count)
+
+    def waits(self) -> bool:
+        """Whether a frame waits to be taken, with `skipped`."""
+        (found,) = self._database.execute(
+            "SELECT count(*) FROM (SELECT 1 FROM frames WHERE result IS NULL LIMIT ?)", (len(self._under_way) + 1,)
+        ).fetchone()
+        return bool(found > len(self._under_way))
+
+    def _take_in_order(self, count: int) -> list[Entry]:
         rows = self._database.execute(
             "SELECT sequence, source, id, payload IS NOT NULL FROM frames"
             " WHERE result IS NULL AND sequence > ? ORDER BY sequence LIMIT ?",
@@ -70,6 +91,16 @@ class Store:
         entries = [Entry(sequence, source, name, bool(stored)) for sequence, source, name, stored in rows]
         if entries:
             self._taken = entries[-1].sequence
+        return entries
+
+    def _take_newest(self, count: int) -> list[Entry]:
+        turn = newest_first(self._waiting(), self._since)
+        self._in_steps(turn.skipped, self._skip)
+        self._since = dict(turn.since)
+        entries = [self._entry(frame.sequence) for frame in turn.order[:count]]
+        for entry in entries:
+            self._under_way.add(entry.sequence)
+            del self._since[entry.source]
         return entries
 
     def payload(self, sequence: int) -> bytes:
@@ -82,7 +113,11 @@ class Store:
         with self._step():
             for sequence, line in results:
                 self._answer(sequence, line)
-        self._give_back()
+        self._under_way.difference_update(sequence for sequence, _ in results)
+        try:
+            room.give_back(self._database)
+        except sqlite3.Error:
+            self._roll_back()
 
     def deliverable(self, sink: str, count: int) -> list[Result]:
         """The next results for `sink`, in the order of admission; none beyond a frame without one."""
@@ -171,36 +206,10 @@ class Store:
         (sequence,) = self._database.execute("SELECT coalesce(min(delivered), 0) FROM sinks").fetchone()
         return int(sequence)
 
-    def _refuse_if_full(self, size: int) -> None:
-        """The log needs the size once, the file again, but for room that answered frames have left in it."""
-        free = machine.free_bytes(self._folder)
-        needed = size + max(0, size - self._room()) + self._limits.reserve_bytes
-        if free < needed:
-            raise ResourceExhausted(
-                f'the disk of the queue in "{self._folder}" is full: {free} bytes are free,'
-                f" {needed} are needed; the source is held back until there is room"
-            )
-
-    def _room(self) -> int:
-        """Bytes of the file that hold nothing."""
-        (pages,) = self._database.execute("PRAGMA freelist_count").fetchone()
-        (size,) = self._database.execute("PRAGMA page_size").fetchone()
-        return int(pages * size)
-
-    def _give_back(self) -> None:
-        """Shrinks the file when much of it holds nothing: a queue that was long must not keep the disk for good."""
-        if self._room() > KEPT_ROOM:
-            try:  # as a script: it is stepped to its end
-                self._database.executescript(f"PRAGMA incremental_vacuum({GIVEN_BACK_PAGES})")
-            except sqlite3.Error:  # the disk is full: later
-                self._roll_back()
-
     def _waiting(self) -> list[Waiting]:
-        rows = self._database.execute(
-            "SELECT sequence, size, admitted FROM frames WHERE result IS NULL AND sequence > ? ORDER BY sequence",
-            (self._taken,),
-        )
-        return [Waiting(*row) for row in rows]
+        query = "SELECT sequence, size, admitted, source FROM frames WHERE result IS NULL AND sequence > ?"
+        rows = self._database.execute(f"{query} ORDER BY sequence", (self._taken,))
+        return [Waiting(*row) for row in rows if row[0] not in self._under_way]
 
     def _admit(self, arrival: Arrival) -> Admission:
         if known := self._known(arrival):
@@ -233,6 +242,12 @@ class Store:
             return [], False
         (held,) = self._database.execute("SELECT coalesce(sum(size), 0) FROM frames WHERE result IS NULL").fetchone()
         waiting = self._waiting() if held + size > self._limits.max_bytes else []
+        if self._skipped and waiting:  # rather these than the only frame of some source
+            turn = newest_first(waiting, self._since)
+            self._skip(turn.skipped)
+            self._since = dict(turn.since)
+            held -= sum(frame.size for frame in turn.skipped)
+            waiting = sorted(turn.order, key=lambda frame: frame.sequence)
         return crowded_out(waiting, held, size, self._limits)
 
     def _full(self) -> str:
@@ -253,12 +268,25 @@ class Store:
         ).fetchone()
         return int(row[0]) if row and row[1] == arrival.mark else None
 
+    def _in_steps(self, frames: Sequence[Waiting], act: Callable[[Sequence[Waiting]], None]) -> None:
+        for begin in range(0, len(frames), DROPPED_AT_ONCE):
+            with self._step():
+                act(frames[begin : begin + DROPPED_AT_ONCE])
+
     def _drop(self, frames: Sequence[Waiting], why: str) -> None:
         for frame in frames:
-            source, name = self._database.execute(
-                "SELECT source, id FROM frames WHERE sequence = ?", (frame.sequence,)
-            ).fetchone()
-            self._answer(frame.sequence, self._dropped(Entry(frame.sequence, source, name, True), why))
+            self._answer(frame.sequence, self._dropped(self._entry(frame.sequence), why))
+
+    def _skip(self, frames: Sequence[Waiting]) -> None:
+        assert self._skipped
+        for frame in frames:
+            self._answer(frame.sequence, self._skipped(self._entry(frame.sequence)))
+
+    def _entry(self, sequence: int) -> Entry:
+        source, name, stored = self._database.execute(
+            "SELECT source, id, payload IS NOT NULL FROM frames WHERE sequence = ?", (sequence,)
+        ).fetchone()
+        return Entry(sequence, source, name, bool(stored))
 
     def _answer(self, sequence: int, line: str) -> None:
         self._database.execute(

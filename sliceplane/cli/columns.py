@@ -38,6 +38,12 @@ def workload_state(workload: Workload) -> str:
     return "pending"
 
 
+def _refused(device: Device) -> str:
+    if not device.refusal:
+        return "-"
+    return short(device.refused_bundle_digest) if device.refused_bundle_digest else "a bundle"
+
+
 def _node_state(node: Node) -> str:
     if not node.connected:
         return "disconnected"
@@ -163,6 +169,9 @@ DEVICE: tuple[Column[Device], ...] = (
     Column("P50 MS", lambda one: tenths(one.latency_p50_ms), right=True),
     Column("P95 MS", lambda one: tenths(one.latency_p95_ms), right=True),
     Column("LAST SEEN", lambda one: age(one.last_seen), right=True),
+    Column("REFUSES", _refused),
+    Column("SKIPPED", lambda one: str(one.frames_skipped), wide=True, right=True),
+    Column("DROPPED", lambda one: str(one.frames_dropped), wide=True, right=True),
     Column("BUNDLE", lambda one: short(one.bundle_digest), wide=True),
     Column("AGENT", lambda one: dash(one.agent_version), wide=True),
 )

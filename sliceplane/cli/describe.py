@@ -196,7 +196,9 @@ def _device(client: Client, one: Device) -> None:
             ("Agent", dash(one.agent_version)),
             ("Bundle", dash(one.bundle_digest)),
             ("Level", dash(one.level)),
+            ("Refuses", f"{one.refused_bundle_digest or 'a bundle'}: {one.refusal}" if one.refusal else "-"),
             ("Frames", f"{one.frames_split} split, {one.frames_local} local, {one.frames_failed} failed"),
+            ("Unasked", f"{one.frames_skipped} skipped, {one.frames_dropped} dropped"),
             ("Sent", size(one.bytes_sent)),
             ("Latency", f"p50 {number(one.latency_p50_ms)} ms, p95 {number(one.latency_p95_ms)} ms"),
         ]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from common.bundle import Bundle
 from slicer import load, samples, show
+from slicer.bundle import CANARIES
 from slicer.cli import FILE, NEW_FILE, one_line, write
 from slicer.model import SlicerError
 from slicer.train.settings import FAMILIES, Settings
@@ -47,6 +48,10 @@ from slicer.train.settings import FAMILIES, Settings
 @click.option("--checkpoint", type=NEW_FILE, help="Kept after each epoch; where it exists the run goes on from it.")
 @click.option("--level", default="rans-4", show_default=True, help="Codec level that devices start with.")
 @click.option("--name", help="The model's name; else the file's.")
+@click.option(
+    "--canary", type=click.IntRange(0, 16), default=CANARIES, show_default=True,
+    help="So many of the inputs go into the bundle, for devices to try it on; 0: none.",
+)  # fmt: skip
 @one_line
 def train_command(
     model: Path,
@@ -65,6 +70,7 @@ def train_command(
     checkpoint: Path | None,
     level: str,
     name: str | None,
+    canary: int,
 ) -> None:
     """Train a Transfer Layer for MODEL and write the bundle.
 
@@ -84,7 +90,7 @@ def train_command(
     wanted = Settings(channels, halvings, weight, budget, epochs, seed, family=family)
     content = train(
         whole, at, found, wanted, name=name or model.stem, level=level, to=to,
-        labels=_labels(data, labels), checkpoint=checkpoint, say=click.echo,
+        labels=_labels(data, labels), checkpoint=checkpoint, say=click.echo, canary=canary,
     )  # fmt: skip
     write(target, content)
     show.bundle(Bundle.open(target), target)

@@ -14,7 +14,7 @@ from onnx import ModelProto
 from common.bundle import Bundle
 from common.codec import LEVELS
 from slicer import load, span
-from slicer.bundle import activations, make
+from slicer.bundle import CANARIES, activations, make
 from slicer.cut import CARRIED, Halves
 from slicer.model import INPUT, SlicerError
 from slicer.samples import Arrays
@@ -45,6 +45,7 @@ def train(
     labels: npt.NDArray[np.int64] | None = None,
     checkpoint: Path | None = None,
     say: Say = lambda _line: None,
+    canary: int = CANARIES,
 ) -> bytes:
     """The bundle. `labels`: the class of each sample, to measure accuracy; else agreement is.
 
@@ -68,7 +69,7 @@ def train(
     answers, targets = [one[:kept] for one in known.answers], known.targets[:kept] if found.replaces else None
     run = Run(known.features[:kept], answers, wanted, key, checkpoint, say, held, targets)
     layer, tail = _trained(run, found, halves, known, wanted, say)
-    wrap = {"name": name, "level": level, "to": to, "layer": layer, "tail": tail}
+    wrap = {"name": name, "level": level, "to": to, "layer": layer, "tail": tail, "canary": canary}
     wrap["samples"] = samples[:kept][:_CALIBRATED]
     bundle = Bundle.open(make(whole, at, **wrap))  # type: ignore[arg-type]
     sent = activations(load.parse(bundle.head_bytes(), "the head"), samples[kept:])

@@ -54,11 +54,18 @@ class FakeController(edge_pb2_grpc.EdgeLinkServiceServicer):
             await self._server.stop(0)
             self._server = None
 
-    def assign(self, content: bytes, target: str) -> None:
-        """Tells agents to run that bundle with the tail at `target`."""
+    def assign(self, content: bytes, target: str, *others: tuple[bytes, str]) -> None:
+        """Tells agents to run that bundle with the tail at `target`, and to hold `others` beside it."""
+        beside = [
+            edge_pb2.Cut(workload="other", bundle_digest=self._offer(other), tail_target=at) for other, at in others
+        ]
+        digest = self._offer(content)
+        self._tell(edge_pb2.Assignment(workload="net", bundle_digest=digest, tail_target=target, others=beside))
+
+    def _offer(self, content: bytes) -> str:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         self._files[digest] = content
-        self._tell(edge_pb2.Assignment(workload="net", bundle_digest=digest, tail_target=target))
+        return digest
 
     def withdraw(self) -> None:
         """Tells agents that there is no such workload."""

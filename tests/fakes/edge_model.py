@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnxruntime
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
-from common.bundle import Bundle
+from common.bundle import Bundle, write
 from slicer import bundle
 from slicer.pixels import Scaling, from_pixels
 
@@ -59,11 +59,31 @@ class Cut:
 
 
 @cache
-def cut(batch: int | str = "n", *, seed: int = 0, level: str = "raw", side: int = SIDE, at: str = "r1") -> Cut:
+def cut(
+    batch: int | str = "n",
+    *,
+    seed: int = 0,
+    level: str = "raw",
+    side: int = SIDE,
+    at: str = "r1",
+    layer: str = "none",
+    canary: int = 1,
+) -> Cut:
     """The model cut after its first ReLU, or at "r2" after its second."""
     whole = convolutional(batch, seed=seed, side=side)
-    content = bundle.make(whole, at, name="convolutional", level=level)
+    content = bundle.make(whole, at, name="convolutional", level=level, layer=layer, canary=canary)
     return Cut(content, Bundle.open(content), whole)
+
+
+def mixed(of: Cut, other: Cut, *parts: str) -> Cut:
+    """The bundle `of` with some parts, "tail" or "canary", of another one: each is whole, they do not go together."""
+    contents = {name: of.bundle._part(name) for name in of.bundle.manifest.files}
+    contents |= {name: other.bundle._part(name) for name in parts}
+    there = other.bundle.manifest
+    listed = {**of.bundle.manifest.parts, **{name: there.parts[name] for name in parts if name in there.parts}}
+    canary = there.canary if "canary" in parts else of.bundle.manifest.canary
+    content = write(replace(of.bundle.manifest, parts=listed, canary=canary), contents)
+    return Cut(content, Bundle.open(content), of.whole)
 
 
 @cache

@@ -47,7 +47,10 @@ def fleet(api: ApiState, fake: str) -> str:
         one = fleet_pb2.Segment(id=id_, start=start, gpcs=gpcs, memory_slices=slices, state=state)
         one.MergeFrom(segment)
         api.segments[id_] = one
-    api.devices["gw-7"] = fleet_pb2.Device(name="gw-7", workload="ocr", connected=True, frames_split=3)
+    api.devices["gw-7"] = fleet_pb2.Device(
+        name="gw-7", workload="ocr", connected=True, frames_split=3, frames_skipped=2,
+        refused_bundle_digest="sha256:0123456789abcdef", refusal="head and tail differ",
+    )  # fmt: skip
     api.put(
         workload_pb2.Workload(
             name="ocr",
@@ -137,7 +140,7 @@ def test_gpus_are_found_by_place_and_by_uuid(cli: Cli, fleet: str) -> None:
         (("node/sim-a",), ("[A 2g 8×3", "cordoned for repair", "ab-2")),
         (("gpu", "sim-a/0"), ("NVIDIA A100-SXM4-80GB", "[A! 3g 8×3", "b-3")),
         (("segment", "b-3"), ("failed", "420.5 items/s")),
-        (("device", "gw-7"), ("3 split, 0 local",)),
+        (("device", "gw-7"), ("3 split, 0 local", "2 skipped", "sha256:0123456789abcdef: head and tail differ")),
         (("plan", "2"), ("ocr applied", "keep 0, create 0")),
     ],
 )
@@ -146,6 +149,11 @@ def test_describe_tells_all(cli: Cli, fleet: str, target: tuple[str, ...], parts
     ran = cli("describe", *target, "--server", fleet)
     assert ran.code == 0, ran
     assert [part for part in parts if part not in ran.out] == []
+
+
+def test_devices_that_refuse_a_bundle_are_seen_at_once(cli: Cli, fleet: str) -> None:
+    """The table names the bundle."""
+    assert "0123456789ab" in cli("get", "devices", "--server", fleet).out
 
 
 def test_the_map_marks_what_is_not_ready(cli: Cli, fleet: str) -> None:

@@ -161,6 +161,26 @@ async def test_node_is_forgotten_only_when_away(api: Api) -> None:
     assert code is grpc.StatusCode.NOT_FOUND
 
 
+async def test_a_device_that_refuses_a_bundle(api: Api) -> None:
+    """Its row says which and why, until it reports that it refuses none; the event is there once, over reconnects."""
+    plane, device = api.stores.plane, Device("gate", "cat", True, None, "1.0")
+    refusing = replace(device, refused_bundle_digest="sha256:ab", refusal="head and tail differ", frames_skipped=3)
+    for _ in range(2):
+        await plane.device_hello(device)
+        await plane.device_report(refusing)
+        await plane.device_report(replace(refusing, refusal="said in other words"))
+    found = (await api.fleet.ListDevices(fleet.ListDevicesRequest())).devices[0]
+    assert (found.refused_bundle_digest, found.refusal) == ("sha256:ab", "said in other words")
+    assert found.frames_skipped == 3
+    page = await api.stores.events.list(100, "", "device", "gate")
+    (event,) = page.items
+    assert (event.warning, event.reason, event.message) == (True, "BundleRefused", "sha256:ab: head and tail differ")
+    await plane.device_report(device)
+    assert not (await api.fleet.ListDevices(fleet.ListDevicesRequest())).devices[0].refusal
+    await plane.device_report(refusing)
+    assert len((await api.stores.events.list(100, "", "device", "gate")).items) == 2
+
+
 async def test_devices(api: Api) -> None:
     """A device says hello, reports, goes, and can be forgotten then."""
     device = Device("gate", "cat", True, None, "1.0")

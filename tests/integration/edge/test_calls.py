@@ -121,3 +121,29 @@ async def test_abandoned_streams_leave_the_window_free(
     await asyncio.sleep(0.1)
     answers = await asyncio.gather(*(stub.Infer(request(x)) for _ in range(2)))
     assert all(answer.outputs for answer in answers)
+
+
+async def test_a_stream_with_the_newest_first(
+    tmp_path: Path, tail: TailProcess, triton: FakeTriton, small: Cut
+) -> None:
+    """While one frame is under way the next ones of its stream are skipped but for the last; answers are in order."""
+    listen = address()
+    triton.delay_s = 0.5
+    flags = settings(
+        tmp_path, small, tail=tail.address, listen=listen, input_dir=None, policy="newest", window=1, mode="split",
+        deadline_ms=20_000,
+    )  # fmt: skip
+    async with running(flags), aio.insecure_channel(listen) as channel:
+        stub = edge_pb2_grpc.EdgeServiceStub(channel)
+        await channel.channel_ready()
+        await asyncio.sleep(1.0)  # the bundle loads, the stream opens
+
+        async def sent() -> AsyncIterator[edge_pb2.InferStreamRequest]:
+            for number, x in enumerate(frames(5)):
+                yield edge_pb2.InferStreamRequest(frame=request(x, str(number)))
+                await asyncio.sleep(0.05)
+
+        found = [one async for one in stub.InferStream(sent())]
+    assert [one.frame_id for one in found] == list("01234")
+    assert [one.skipped for one in found] == [False, True, True, True, False]
+    assert {one.error for one in found if one.skipped} == {"skipped: a newer frame of its source was there"}

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from edge_agent.main import serve
 from tests.fakes.edge_model import Cut, cut, frames
 from tests.fakes.edge_run import answered, feed, lines, running, scores, settings, written
 from tests.fakes.edge_tail import MODEL, TailProcess
@@ -110,3 +111,14 @@ async def test_a_bundle_of_another_model_is_left_out(tmp_path: Path) -> None:
     found = lines(tmp_path)
     whole(found, 2, first)
     assert {line["bundle"] for line in found} == {first.bundle.digest}
+
+
+async def test_short_runs_are_no_bad_starts(tmp_path: Path) -> None:
+    """An agent that answers its files and ends, again and again, keeps all its cuts."""
+    first, other = cut(), cut(at="r2")
+    for count in range(1, 6):
+        flags = settings(tmp_path, bundle=written(tmp_path, first, other), once=True, resume=True)
+        feed(tmp_path, INPUTS[:1], first=count - 1)
+        await asyncio.wait_for(serve(flags, asyncio.Event()), 20)
+    assert len(lines(tmp_path)) == 5
+    assert '"refused": []' in (tmp_path / "state" / "bundles" / "slots.json").read_text()

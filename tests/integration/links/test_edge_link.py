@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -45,6 +46,25 @@ async def test_assignment_at_once_and_at_changes(controller: Controller, channel
     assert (await agent.assignment()).workload == ""
 
 
+async def test_cuts_of_one_model_are_assigned_together(controller: Controller, channel: aio.Channel) -> None:
+    """Tail workloads with the same label: a device gets its own and the others; by changes of these, too."""
+    agent = EdgeAgent(channel)
+    label = {"cuts-of": "reader"}
+    early = replace(workload("early", 10, serve=Serve.TAIL, version=3), labels=label)
+    controller.store.apply(early)
+    controller.store.apply(replace(workload("late", 10, serve=Serve.TAIL, version=4), labels=label))
+    controller.store.apply(replace(workload("whole", 10), labels=label))
+    controller.store.apply(replace(workload("stranger", 10, serve=Serve.TAIL, version=5), labels={"cuts-of": "x"}))
+    await agent.hello("early")
+    given = await agent.assignment()
+    while [one.workload for one in given.others] != ["late"]:  # what was applied between is told, too
+        given = await agent.assignment()
+    assert (given.workload, given.bundle_digest) == ("early", digest(3))
+    assert (given.others[0].bundle_digest, given.others[0].tail_target) == (digest(4), "xds:///late")
+    controller.store.delete("late")
+    assert not (await agent.assignment()).others
+
+
 async def test_whole_model_is_no_tail(controller: Controller, channel: aio.Channel) -> None:
     """A device that names a workload without a tail is told so."""
     controller.store.apply(workload("labels", 10))
@@ -65,6 +85,10 @@ async def test_reports_are_stored(controller: Controller, channel: aio.Channel) 
     await until(lambda: controller.store.devices["d0"].frames_split == 7)
     assert controller.store.devices["d0"].level == "q4-rans"
     assert controller.store.devices["d0"].connected
+    await agent.report(refused_bundle_digest=digest(3), refusal="x" * 10_000, frames_dropped=1)
+    await until(lambda: controller.store.devices["d0"].frames_dropped == 1)
+    assert controller.store.devices["d0"].refused_bundle_digest == digest(3)
+    assert controller.store.devices["d0"].refusal == "x" * 500, "no device fills the database"
     agent.call.cancel()
     await until(lambda: not controller.store.devices["d0"].connected)
 

@@ -138,3 +138,27 @@ async def test_another_bundle_takes_the_place_of_all_cuts() -> None:
     other = prepare(cut(seed=7).bundle, "raw", 1)
     assert world.pipelines.run(other) == [world.first, world.second]
     assert world.pipelines.current is other
+
+
+async def test_cuts_that_are_wanted_no_more_are_given_back() -> None:
+    """If it is the one in use, another takes its place; as long as none of the wanted ones is held, all stay."""
+    world = World()
+    assert world.pipelines.keep({"sha256:new"}) == []
+    assert world.pipelines.keep({world.first.digest, world.second.digest}) == []
+    assert set(world.pipelines.held) == {world.first.digest, world.second.digest}
+    assert world.pipelines.keep({world.second.digest, "sha256:new"}) == [world.first]
+    assert world.pipelines.current is world.second
+    assert set(world.pipelines.held) == {world.second.digest}
+
+
+async def test_a_cut_that_never_had_a_tail_is_left_for_one_that_has() -> None:
+    """No frame ever crossed the link, so nothing of it is known: frames that are for looking are sent all the same."""
+    world = World()
+    world.first = prepare(cut().bundle, "raw", 1)
+    world.second = prepare(cut(at="r2").bundle, "raw", 1, beside=world.first)
+    world.second.session = TailSession("nowhere", world.second.digest, "")
+    world.second.session.fault = None
+    world.pipelines.run(world.first)
+    world.pipelines.add(world.second)
+    await world.frames(LASTS_S + 2)
+    assert world.pipelines.current is world.second

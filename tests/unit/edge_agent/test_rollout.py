@@ -15,7 +15,7 @@ from edge_agent.canary import Run, objection
 from edge_agent.model import Tensors
 from edge_agent.rollout import Rollout
 
-A, B = (f"sha256:{digit * 64}" for digit in "ab")
+A, B, C = (f"sha256:{digit * 64}" for digit in "abc")
 SAMPLES: list[Tensors] = [{"x": np.eye(4, dtype=np.float32)[n : n + 1]} for n in range(4)]
 
 
@@ -96,3 +96,40 @@ def test_unreadable_slots(tmp_path: Path, text: str) -> None:
     path = tmp_path / "slots.json"
     path.write_text(text)
     assert slots.load(path) == slots.Slots()
+
+
+def test_slots_keep_why_and_what_may_run_whole(tmp_path: Path) -> None:
+    """Over a restart: the reason of the last refusal; the bundle whose cut alone is at fault, until another runs."""
+    path = tmp_path / "slots.json"
+    slots.save(path, slots.Slots().refuse(A, "head and tail differ", whole=True))
+    rollout = Rollout(path, CollectorRegistry())
+    assert rollout.whole_only == A
+    with pytest.raises(FailedPrecondition, match="on this device: head and tail differ; assign another"):
+        rollout.admit(A)
+    rollout.promoted(B)
+    assert (slots.load(path).whole_only, slots.load(path).why) == ("", "head and tail differ")
+
+
+def test_a_rollback_says_why(tmp_path: Path) -> None:
+    """The bundle that was gone back from, and that it did not stand."""
+    path = tmp_path / "slots.json"
+    slots.save(path, slots.Slots(B, A, slots.MAX_STARTS))
+    gone = Rollout(path, CollectorRegistry()).gone_back
+    assert gone
+    assert (gone.digest, gone.why) == (B, "it did not stand in 3 starts")
+    assert Rollout(path, CollectorRegistry()).gone_back is None
+
+
+def test_cuts_beside_are_doubted_first(tmp_path: Path) -> None:
+    """An agent that does not stand since another cut joined goes on without that one, on the bundle that it has."""
+    path = tmp_path / "slots.json"
+    slots.save(path, slots.Slots().promoted(A).well().promoted(B).well())
+    for _ in range(slots.MAX_STARTS):
+        Rollout(path, CollectorRegistry()).joins(C)
+    rollout = Rollout(path, CollectorRegistry())
+    assert rollout.last == (B, A)
+    assert rollout.gone_back
+    assert rollout.gone_back.digest == C
+    with pytest.raises(FailedPrecondition):
+        rollout.admit(C)
+    assert slots.Slots(B, A, 2, beside=(C,)).well() == slots.Slots(B, A)

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/sliceplane/edge/v1/edge.proto\x12\x12sliceplane.edge.v1\x1a\x1egoogle/protobuf/duration.proto\"u\n\x0e\x43onnectRequest\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x19.sliceplane.edge.v1.HelloH\x00\x12,\n\x06report\x18\x02 \x01(\x0b\x32\x1a.sliceplane.edge.v1.ReportH\x00\x42\t\n\x07message\"E\n\x0f\x43onnectResponse\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.sliceplane.edge.v1.Assignment\"@\n\x05Hello\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x15\n\ragent_version\x18\x02 \x01(\t\x12\x10\n\x08workload\x18\x03 \x01(\t\"\xb5\x01\n\x06Report\x12\x15\n\rbundle_digest\x18\x01 \x01(\t\x12\x14\n\x0c\x66rames_split\x18\x02 \x01(\x03\x12\x14\n\x0c\x66rames_local\x18\x03 \x01(\x03\x12\x15\n\rframes_failed\x18\x04 \x01(\x03\x12\x12\n\nbytes_sent\x18\x05 \x01(\x03\x12\r\n\x05level\x18\x06 \x01(\t\x12\x16\n\x0elatency_p50_ms\x18\x07 \x01(\x01\x12\x16\n\x0elatency_p95_ms\x18\x08 \x01(\x01\"\x8f\x01\n\nAssignment\x12\x10\n\x08workload\x18\x01 \x01(\t\x12\x15\n\rbundle_digest\x18\x02 \x01(\t\x12\x13\n\x0btail_target\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x32\n\x0freport_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\"M\n\x0bNamedTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\"\x80\x01\n\x0b\x46rameTiming\x12\x0f\n\x07head_ms\x18\x01 \x01(\x01\x12\x11\n\tencode_ms\x18\x02 \x01(\x01\x12\x0f\n\x07tail_ms\x18\x03 \x01(\x01\x12\x10\n\x08local_ms\x18\x04 \x01(\x01\x12\x10\n\x08total_ms\x18\x05 \x01(\x01\x12\x18\n\x10\x61\x63tivation_bytes\x18\x06 \x01(\x03\"~\n\x0cInferRequest\x12/\n\x06inputs\x18\x01 \x03(\x0b\x32\x1f.sliceplane.edge.v1.NamedTensor\x12+\n\x08\x64\x65\x61\x64line\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x66rame_id\x18\x03 \x01(\t\"\xdf\x01\n\rInferResponse\x12\x30\n\x07outputs\x18\x01 \x03(\x0b\x32\x1f.sliceplane.edge.v1.NamedTensor\x12\x31\n\x0b\x61nswered_by\x18\x02 \x01(\x0e\x32\x1c.sliceplane.edge.v1.Answerer\x12\x17\n\x0f\x66\x61llback_reason\x18\x03 \x01(\t\x12/\n\x06timing\x18\x04 \x01(\x0b\x32\x1f.sliceplane.edge.v1.FrameTiming\x12\x10\n\x08\x66rame_id\x18\x05 \x01(\t\x12\r\n\x05level\x18\x06 \x01(\t\"E\n\x12InferStreamRequest\x12/\n\x05\x66rame\x18\x01 \x01(\x0b\x32 .sliceplane.edge.v1.InferRequest\"i\n\x13InferStreamResponse\x12\x31\n\x06\x61nswer\x18\x01 \x01(\x0b\x32!.sliceplane.edge.v1.InferResponse\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x10\n\x08\x66rame_id\x18\x03 \x01(\t*L\n\x08\x41nswerer\x12\x18\n\x14\x41NSWERER_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41NSWERER_SPLIT\x10\x01\x12\x12\n\x0e\x41NSWERER_LOCAL\x10\x02\x32i\n\x0f\x45\x64geLinkService\x12V\n\x07\x43onnect\x12\".sliceplane.edge.v1.ConnectRequest\x1a#.sliceplane.edge.v1.ConnectResponse(\x01\x30\x01\x32\xbf\x01\n\x0b\x45\x64geService\x12L\n\x05Infer\x12 .sliceplane.edge.v1.InferRequest\x1a!.sliceplane.edge.v1.InferResponse\x12\x62\n\x0bInferStream\x12&.sliceplane.edge.v1.InferStreamRequest\x1a\'.sliceplane.edge.v1.InferStreamResponse(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$protos/sliceplane/edge/v1/edge.proto\x12\x12sliceplane.edge.v1\x1a\x1egoogle/protobuf/duration.proto\"u\n\x0e\x43onnectRequest\x12*\n\x05hello\x18\x01 \x01(\x0b\x32\x19.sliceplane.edge.v1.HelloH\x00\x12,\n\x06report\x18\x02 \x01(\x0b\x32\x1a.sliceplane.edge.v1.ReportH\x00\x42\t\n\x07message\"E\n\x0f\x43onnectResponse\x12\x32\n\nassignment\x18\x01 \x01(\x0b\x32\x1e.sliceplane.edge.v1.Assignment\"@\n\x05Hello\x12\x0e\n\x06\x64\x65vice\x18\x01 \x01(\t\x12\x15\n\ragent_version\x18\x02 \x01(\t\x12\x10\n\x08workload\x18\x03 \x01(\t\"\x95\x02\n\x06Report\x12\x15\n\rbundle_digest\x18\x01 \x01(\t\x12\x14\n\x0c\x66rames_split\x18\x02 \x01(\x03\x12\x14\n\x0c\x66rames_local\x18\x03 \x01(\x03\x12\x15\n\rframes_failed\x18\x04 \x01(\x03\x12\x12\n\nbytes_sent\x18\x05 \x01(\x03\x12\r\n\x05level\x18\x06 \x01(\t\x12\x16\n\x0elatency_p50_ms\x18\x07 \x01(\x01\x12\x16\n\x0elatency_p95_ms\x18\x08 \x01(\x01\x12\x16\n\x0e\x66rames_skipped\x18\t \x01(\x03\x12\x16\n\x0e\x66rames_dropped\x18\n \x01(\x03\x12\x1d\n\x15refused_bundle_digest\x18\x0b \x01(\t\x12\x0f\n\x07refusal\x18\x0c \x01(\t\"\xb8\x01\n\nAssignment\x12\x10\n\x08workload\x18\x01 \x01(\t\x12\x15\n\rbundle_digest\x18\x02 \x01(\t\x12\x13\n\x0btail_target\x18\x03 \x01(\t\x12\x0f\n\x07message\x18\x04 \x01(\t\x12\x32\n\x0freport_interval\x18\x05 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\'\n\x06others\x18\x06 \x03(\x0b\x32\x17.sliceplane.edge.v1.Cut\"C\n\x03\x43ut\x12\x10\n\x08workload\x18\x01 \x01(\t\x12\x15\n\rbundle_digest\x18\x02 \x01(\t\x12\x13\n\x0btail_target\x18\x03 \x01(\t\"M\n\x0bNamedTensor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08\x64\x61tatype\x18\x02 \x01(\t\x12\r\n\x05shape\x18\x03 \x03(\x03\x12\x0f\n\x07\x63ontent\x18\x04 \x01(\x0c\"\x80\x01\n\x0b\x46rameTiming\x12\x0f\n\x07head_ms\x18\x01 \x01(\x01\x12\x11\n\tencode_ms\x18\x02 \x01(\x01\x12\x0f\n\x07tail_ms\x18\x03 \x01(\x01\x12\x10\n\x08local_ms\x18\x04 \x01(\x01\x12\x10\n\x08total_ms\x18\x05 \x01(\x01\x12\x18\n\x10\x61\x63tivation_bytes\x18\x06 \x01(\x03\"~\n\x0cInferRequest\x12/\n\x06inputs\x18\x01 \x03(\x0b\x32\x1f.sliceplane.edge.v1.NamedTensor\x12+\n\x08\x64\x65\x61\x64line\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration\x12\x10\n\x08\x66rame_id\x18\x03 \x01(\t\"\xdf\x01\n\rInferResponse\x12\x30\n\x07outputs\x18\x01 \x03(\x0b\x32\x1f.sliceplane.edge.v1.NamedTensor\x12\x31\n\x0b\x61nswered_by\x18\x02 \x01(\x0e\x32\x1c.sliceplane.edge.v1.Answerer\x12\x17\n\x0f\x66\x61llback_reason\x18\x03 \x01(\t\x12/\n\x06timing\x18\x04 \x01(\x0b\x32\x1f.sliceplane.edge.v1.FrameTiming\x12\x10\n\x08\x66rame_id\x18\x05 \x01(\t\x12\r\n\x05level\x18\x06 \x01(\t\"E\n\x12InferStreamRequest\x12/\n\x05\x66rame\x18\x01 \x01(\x0b\x32 .sliceplane.edge.v1.InferRequest\"z\n\x13InferStreamResponse\x12\x31\n\x06\x61nswer\x18\x01 \x01(\x0b\x32!.sliceplane.edge.v1.InferResponse\x12\r\n\x05\x65rror\x18\x02 \x01(\t\x12\x10\n\x08\x66rame_id\x18\x03 \x01(\t\x12\x0f\n\x07skipped\x18\x04 \x01(\x08*L\n\x08\x41nswerer\x12\x18\n\x14\x41NSWERER_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x41NSWERER_SPLIT\x10\x01\x12\x12\n\x0e\x41NSWERER_LOCAL\x10\x02\x32i\n\x0f\x45\x64geLinkService\x12V\n\x07\x43onnect\x12\".sliceplane.edge.v1.ConnectRequest\x1a#.sliceplane.edge.v1.ConnectResponse(\x01\x30\x01\x32\xbf\x01\n\x0b\x45\x64geService\x12L\n\x05Infer\x12 .sliceplane.edge.v1.InferRequest\x1a!.sliceplane.edge.v1.InferResponse\x12\x62\n\x0bInferStream\x12&.sliceplane.edge.v1.InferStreamRequest\x1a\'.sliceplane.edge.v1.InferStreamResponse(\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.sliceplane.edge.v1.edge_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ANSWERER']._serialized_start=1420
-  _globals['_ANSWERER']._serialized_end=1496
+  _globals['_ANSWERER']._serialized_start=1643
+  _globals['_ANSWERER']._serialized_end=1719
   _globals['_CONNECTREQUEST']._serialized_start=92
   _globals['_CONNECTREQUEST']._serialized_end=209
   _globals['_CONNECTRESPONSE']._serialized_start=211
@@ -41,23 +41,25 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_HELLO']._serialized_start=282
   _globals['_HELLO']._serialized_end=346
   _globals['_REPORT']._serialized_start=349
-  _globals['_REPORT']._serialized_end=530
-  _globals['_ASSIGNMENT']._serialized_start=533
-  _globals['_ASSIGNMENT']._serialized_end=676
-  _globals['_NAMEDTENSOR']._serialized_start=678
-  _globals['_NAMEDTENSOR']._serialized_end=755
-  _globals['_FRAMETIMING']._serialized_start=758
-  _globals['_FRAMETIMING']._serialized_end=886
-  _globals['_INFERREQUEST']._serialized_start=888
-  _globals['_INFERREQUEST']._serialized_end=1014
-  _globals['_INFERRESPONSE']._serialized_start=1017
-  _globals['_INFERRESPONSE']._serialized_end=1240
-  _globals['_INFERSTREAMREQUEST']._serialized_start=1242
-  _globals['_INFERSTREAMREQUEST']._serialized_end=1311
-  _globals['_INFERSTREAMRESPONSE']._serialized_start=1313
-  _globals['_INFERSTREAMRESPONSE']._serialized_end=1418
-  _globals['_EDGELINKSERVICE']._serialized_start=1498
-  _globals['_EDGELINKSERVICE']._serialized_end=1603
-  _globals['_EDGESERVICE']._serialized_start=1606
-  _globals['_EDGESERVICE']._serialized_end=1797
+  _globals['_REPORT']._serialized_end=626
+  _globals['_ASSIGNMENT']._serialized_start=629
+  _globals['_ASSIGNMENT']._serialized_end=813
+  _globals['_CUT']._serialized_start=815
+  _globals['_CUT']._serialized_end=882
+  _globals['_NAMEDTENSOR']._serialized_start=884
+  _globals['_NAMEDTENSOR']._serialized_end=961
+  _globals['_FRAMETIMING']._serialized_start=964
+  _globals['_FRAMETIMING']._serialized_end=1092
+  _globals['_INFERREQUEST']._serialized_start=1094
+  _globals['_INFERREQUEST']._serialized_end=1220
+  _globals['_INFERRESPONSE']._serialized_start=1223
+  _globals['_INFERRESPONSE']._serialized_end=1446
+  _globals['_INFERSTREAMREQUEST']._serialized_start=1448
+  _globals['_INFERSTREAMREQUEST']._serialized_end=1517
+  _globals['_INFERSTREAMRESPONSE']._serialized_start=1519
+  _globals['_INFERSTREAMRESPONSE']._serialized_end=1641
+  _globals['_EDGELINKSERVICE']._serialized_start=1721
+  _globals['_EDGELINKSERVICE']._serialized_end=1826
+  _globals['_EDGESERVICE']._serialized_start=1829
+  _globals['_EDGESERVICE']._serialized_end=2020
 # @@protoc_insertion_point(module_scope)

@@ -144,6 +144,10 @@ class Report(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     LATENCY_P50_MS_FIELD_NUMBER: _builtins.int
     LATENCY_P95_MS_FIELD_NUMBER: _builtins.int
+    FRAMES_SKIPPED_FIELD_NUMBER: _builtins.int
+    FRAMES_DROPPED_FIELD_NUMBER: _builtins.int
+    REFUSED_BUNDLE_DIGEST_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
     bundle_digest: _builtins.str
     """Bundle in use."""
     frames_split: _builtins.int
@@ -160,6 +164,16 @@ class Report(_message.Message):
     """Median latency of the last frames, milliseconds."""
     latency_p95_ms: _builtins.float
     """95th percentile latency of the last frames, milliseconds."""
+    frames_skipped: _builtins.int
+    """Frames that a newer one of their source has overtaken (agents started with --policy newest)."""
+    frames_dropped: _builtins.int
+    """Frames that gave way in a queue that was full, or were too old."""
+    refused_bundle_digest: _builtins.str
+    """Bundle that was refused or gone back from last, until the one that is wanted runs: "sha256:" and 64 hex digits;
+    empty: none, or a file that cannot be read.
+    """
+    refusal: _builtins.str
+    """Why it was refused: one sentence; empty: none was."""
     def __init__(
         self,
         *,
@@ -171,10 +185,14 @@ class Report(_message.Message):
         level: _builtins.str = ...,
         latency_p50_ms: _builtins.float = ...,
         latency_p95_ms: _builtins.float = ...,
+        frames_skipped: _builtins.int = ...,
+        frames_dropped: _builtins.int = ...,
+        refused_bundle_digest: _builtins.str = ...,
+        refusal: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "bytes_sent", b"bytes_sent", "frames_failed", b"frames_failed", "frames_local", b"frames_local", "frames_split", b"frames_split", "latency_p50_ms", b"latency_p50_ms", "latency_p95_ms", b"latency_p95_ms", "level", b"level"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "bytes_sent", b"bytes_sent", "frames_dropped", b"frames_dropped", "frames_failed", b"frames_failed", "frames_local", b"frames_local", "frames_skipped", b"frames_skipped", "frames_split", b"frames_split", "latency_p50_ms", b"latency_p50_ms", "latency_p95_ms", b"latency_p95_ms", "level", b"level", "refusal", b"refusal", "refused_bundle_digest", b"refused_bundle_digest"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -191,6 +209,7 @@ class Assignment(_message.Message):
     TAIL_TARGET_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     REPORT_INTERVAL_FIELD_NUMBER: _builtins.int
+    OTHERS_FIELD_NUMBER: _builtins.int
     workload: _builtins.str
     """Tail workload; empty: none such exists, run the whole model locally from the last bundle."""
     bundle_digest: _builtins.str
@@ -203,6 +222,12 @@ class Assignment(_message.Message):
     def report_interval(self) -> _duration_pb2.Duration:
         """Send a Report at least so often."""
 
+    @_builtins.property
+    def others(self) -> _containers.RepeatedCompositeFieldContainer[Global___Cut]:
+        """Other cuts of the same model, of tail workloads that have the same label "cuts-of": hold them, too, and let each
+        frame take the one that is fastest. Empty: there are none.
+        """
+
     def __init__(
         self,
         *,
@@ -211,14 +236,45 @@ class Assignment(_message.Message):
         tail_target: _builtins.str = ...,
         message: _builtins.str = ...,
         report_interval: _duration_pb2.Duration | None = ...,
+        others: _abc.Iterable[Global___Cut] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["report_interval", b"report_interval"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "message", b"message", "report_interval", b"report_interval", "tail_target", b"tail_target", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "message", b"message", "others", b"others", "report_interval", b"report_interval", "tail_target", b"tail_target", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Assignment: _TypeAlias = Assignment  # noqa: Y015
+
+@_typing.final
+class Cut(_message.Message):
+    """A cut of a model beside the assigned one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORKLOAD_FIELD_NUMBER: _builtins.int
+    BUNDLE_DIGEST_FIELD_NUMBER: _builtins.int
+    TAIL_TARGET_FIELD_NUMBER: _builtins.int
+    workload: _builtins.str
+    """Its tail workload."""
+    bundle_digest: _builtins.str
+    """Its bundle: "sha256:" and 64 hex digits."""
+    tail_target: _builtins.str
+    """What to dial for its tail: "xds:///NAME"."""
+    def __init__(
+        self,
+        *,
+        workload: _builtins.str = ...,
+        bundle_digest: _builtins.str = ...,
+        tail_target: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle_digest", b"bundle_digest", "tail_target", b"tail_target", "workload", b"workload"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Cut: _TypeAlias = Cut  # noqa: Y015
 
 @_typing.final
 class NamedTensor(_message.Message):
@@ -411,10 +467,13 @@ class InferStreamResponse(_message.Message):
     ANSWER_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     FRAME_ID_FIELD_NUMBER: _builtins.int
+    SKIPPED_FIELD_NUMBER: _builtins.int
     error: _builtins.str
-    """Why the frame failed: one sentence; empty if it did not."""
+    """Why the frame failed, or was skipped: one sentence; empty if it did not."""
     frame_id: _builtins.str
     """From the request."""
+    skipped: _builtins.bool
+    """A newer frame of the stream was there before its turn (agents started with --policy newest): it was not run."""
     @_builtins.property
     def answer(self) -> Global___InferResponse:
         """The answer; absent if the frame failed."""
@@ -425,10 +484,11 @@ class InferStreamResponse(_message.Message):
         answer: Global___InferResponse | None = ...,
         error: _builtins.str = ...,
         frame_id: _builtins.str = ...,
+        skipped: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "frame_id", b"frame_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "error", b"error", "frame_id", b"frame_id", "skipped", b"skipped"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -265,6 +265,10 @@ class Device(_message.Message):
     LEVEL_FIELD_NUMBER: _builtins.int
     LATENCY_P50_MS_FIELD_NUMBER: _builtins.int
     LATENCY_P95_MS_FIELD_NUMBER: _builtins.int
+    REFUSED_BUNDLE_DIGEST_FIELD_NUMBER: _builtins.int
+    REFUSAL_FIELD_NUMBER: _builtins.int
+    FRAMES_SKIPPED_FIELD_NUMBER: _builtins.int
+    FRAMES_DROPPED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Unique name, an RFC 1123 label of at most 63 characters."""
     workload: _builtins.str
@@ -289,6 +293,14 @@ class Device(_message.Message):
     """Median latency of the last frames, milliseconds."""
     latency_p95_ms: _builtins.float
     """95th percentile latency of the last frames, milliseconds."""
+    refused_bundle_digest: _builtins.str
+    """Bundle that it refused or went back from last, until the one that it is to run does: "sha256:" and 64 hex digits."""
+    refusal: _builtins.str
+    """Why it refused it: one sentence; empty: it refuses none."""
+    frames_skipped: _builtins.int
+    """Frames that a newer one of their source has overtaken."""
+    frames_dropped: _builtins.int
+    """Frames that gave way in its queue."""
     @_builtins.property
     def last_seen(self) -> _timestamp_pb2.Timestamp:
         """Last report, UTC."""
@@ -309,10 +321,14 @@ class Device(_message.Message):
         level: _builtins.str = ...,
         latency_p50_ms: _builtins.float = ...,
         latency_p95_ms: _builtins.float = ...,
+        refused_bundle_digest: _builtins.str = ...,
+        refusal: _builtins.str = ...,
+        frames_skipped: _builtins.int = ...,
+        frames_dropped: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen", b"last_seen"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "bundle_digest", b"bundle_digest", "bytes_sent", b"bytes_sent", "connected", b"connected", "frames_failed", b"frames_failed", "frames_local", b"frames_local", "frames_split", b"frames_split", "last_seen", b"last_seen", "latency_p50_ms", b"latency_p50_ms", "latency_p95_ms", b"latency_p95_ms", "level", b"level", "name", b"name", "workload", b"workload"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agent_version", b"agent_version", "bundle_digest", b"bundle_digest", "bytes_sent", b"bytes_sent", "connected", b"connected", "frames_dropped", b"frames_dropped", "frames_failed", b"frames_failed", "frames_local", b"frames_local", "frames_skipped", b"frames_skipped", "frames_split", b"frames_split", "last_seen", b"last_seen", "latency_p50_ms", b"latency_p50_ms", "latency_p95_ms", b"latency_p95_ms", "level", b"level", "name", b"name", "refusal", b"refusal", "refused_bundle_digest", b"refused_bundle_digest", "workload", b"workload"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
