@@ -90,7 +90,7 @@ class Bundle:
 
     @property
     def cut_id(self) -> str:
-        """What names the cut, such as "17:relu_3.tmp_0"."""
+        """What names the cut, such as "17:relu_3.tmp_0", or both cuts where a layer replaces what lies between."""
         return self.manifest.cut_id
 
     @property

@@ -55,7 +55,9 @@ def halving(pad: int = 1) -> ModelProto:
     """
     rng = np.random.default_rng(1)
     sizes = {"w1": (4, 3, 3, 3), "w2": (6, 4, 3, 3), "w3": (8, 6, 3 if pad else 2, 3 if pad else 2), "w4": (8, 5)}
-    constants = {name: rng.normal(size=size).astype(np.float32) for name, size in sizes.items()}
+    drawn = {name: rng.normal(size=size) for name, size in sizes.items()}
+    centred = {name: w - w.mean(axis=(1, 2, 3) if w.ndim == 4 else 0, keepdims=True) for name, w in drawn.items()}
+    constants = {name: w.astype(np.float32) for name, w in centred.items()}  # so that noise is of several classes
     pads, twice = [pad] * 4, {"pads": [pad] * 4, "strides": [2, 2]}
     nodes = [
         node("Conv", "x w1", "conv1", pads=pads), node("Relu", "conv1", "relu1"), node("Tanh", "relu1", "same"),
