@@ -1,5 +1,7 @@
 """How many of a tenant's waiting items one execution takes: never longer than one after another would."""
 
+from collections.abc import Sequence
+
 from controller.allocator.types import ProfileTable
 
 MOST = 8  # items
@@ -23,3 +25,15 @@ def executions(table: ProfileTable, size: int, slo_ms: float, most: int | None =
             break
         found += [latency] * (batch - len(found))
     return tuple(found)
+
+
+def extra(latencies: Sequence[float]) -> tuple[float, ...]:
+    """What an item's execution takes at most where 0, 1, ..., MOST - 1 later ones may join it, ms; never falling.
+
+    Less one item's latency for each earlier item that it takes too: `waiting` counts those as work that comes before.
+    """
+    most = len(latencies)
+    return tuple(
+        max(latencies[min(earlier + later, most - 1)] - earlier * latencies[0] for earlier in range(most))
+        for later in range(MOST)
+    )

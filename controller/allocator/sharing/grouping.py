@@ -6,6 +6,7 @@ from itertools import groupby
 
 import numpy as np
 
+from controller.allocator.sharing.batching import extra
 from controller.allocator.sharing.judging import Items, Limits
 from controller.allocator.sharing.light import LATENCY_MARGIN, MS_PER_S, Light
 from controller.allocator.sharing.packing import pack
@@ -59,6 +60,7 @@ def _of_size(candidates: Sequence[Light], size: int, options: Options, expired: 
 
 def load_of(members: Sequence[Light], size: int, options: Options) -> Load:
     """The members' load on a segment of the size: peak rates, and latencies with their margin."""
-    latencies, full = (np.array([light.latencies_ms[size][at] for light in members]) * LATENCY_MARGIN for at in (0, -1))
+    runs = [light.latencies_ms[size] for light in members]
+    latencies, longest = (np.array(one) * LATENCY_MARGIN for one in ([run[0] for run in runs], [*map(extra, runs)]))
     rates = np.array([light.service.rate for light in members]) * options.burstiness / MS_PER_S
-    return Load(rates, latencies, np.array([light.service.slo_ms for light in members]) - full)
+    return Load(rates, latencies, np.array([[light.service.slo_ms] for light in members]) - longest)

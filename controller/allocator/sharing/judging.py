@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from controller.allocator.sharing.waiting import Array, Load, growth, holds
+from controller.allocator.sharing.waiting import Array, Load, growth, holds, likely_slacks
 
 Indices = npt.NDArray[np.intp]
 
@@ -45,16 +45,21 @@ class Judge:
         self._load, self._sure = load, thetas_for(load)
         self._thetas = self._sure[:: THETAS // thetas]
         self._growth = np.vstack([growth(load.rates, load.latencies, self._thetas), np.zeros(len(self._thetas))])
-        self._slacks = np.append(load.slacks, _NO_SLO)
+        self._slacks = np.append(likely_slacks(load, limits.miss), _NO_SLO)
         self._used = np.append(load.rates * load.latencies, 0.0)
+        self._decided: dict[tuple[int, ...], bool] = {}
 
     def holds(self, members: Sequence[int]) -> bool:
         """Whether a segment may hold them."""
-        chosen = list(members)
-        if self.memory[chosen].sum() > self.limits.memory_mb:
+        chosen = tuple(sorted(members))
+        if chosen not in self._decided:
+            self._decided[chosen] = self._holds(list(chosen))
+        return self._decided[chosen]
+
+    def _holds(self, members: list[int]) -> bool:
+        if self.memory[members].sum() > self.limits.memory_mb:
             return False
-        load = Load(self._load.rates[chosen], self._load.latencies[chosen], self._load.slacks[chosen])
-        return holds(load, self._sure, self.limits.miss)
+        return holds(self._load.of(members), self._sure, self.limits.miss, self._slacks[members])
 
     def has_memory(self, groups: Indices) -> npt.NDArray[np.bool_]:
         """(g,): whether each group's memory fits."""
@@ -94,6 +99,6 @@ class Judge:
 
 def thetas_for(load: Load) -> Array:
     """Where Chernoff's bound is tried, per ms: from the longest slack's scale to the shortest execution's."""
-    positive = load.slacks[load.slacks > _LEAST_SLACK]
+    positive = load.slacks[:, 0][load.slacks[:, 0] > _LEAST_SLACK]
     longest = float(positive.max()) if len(positive) else 1.0
     return np.geomspace(0.5 / longest, max(8.0 / float(load.latencies.min()), 1.0 / longest), THETAS)

@@ -6,7 +6,7 @@ import numpy as np
 
 from controller.allocator.sharing.judging import Indices, Items, Judge, Limits
 from controller.allocator.sharing.repacking import repacked
-from controller.allocator.sharing.waiting import HOPELESS, Array
+from controller.allocator.sharing.waiting import HOPELESS, Array, likely_slacks
 
 _OPEN = 300  # the youngest segments that are tried
 _TRIES = 60  # most promising segments that are decided on
@@ -18,7 +18,7 @@ def pack(items: Items, limits: Limits, expired: Callable[[], bool] = lambda: Fal
     Once time is up, nothing is improved any more.
     """
     packing = _Packing(items, Judge(items, limits))
-    for item in np.lexsort((items.load.slacks, -items.load.latencies)):
+    for item in np.lexsort((likely_slacks(items.load, limits.miss), -items.load.latencies)):
         packing.place(int(item))
     return repacked(items, limits, packing.segments, expired)
 

@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 
 from controller.allocator.sharing.judging import Indices, Items, Judge, Limits
-from controller.allocator.sharing.waiting import Array
+from controller.allocator.sharing.waiting import Array, likely_slacks
 
 ROUNDS, ROUNDS_EACH, LEAST_ROUNDS = 1500, 7, 30  # at most; for a segment; at least
 STEPS = 60  # items that a round moves
@@ -31,7 +31,7 @@ def repacked(
 ) -> list[list[int]]:
     """The same items on as many segments or fewer, each of which holds; the same each time unless time is up."""
     judge, draw = Judge(items, limits, THETAS), np.random.default_rng(SEED)
-    difficulty = items.load.latencies / np.maximum(items.load.slacks, 1e-9)
+    difficulty = items.load.latencies / np.maximum(likely_slacks(items.load, limits.miss), 1e-9)
     found = segments
     for _ in range(min(ROUNDS, max(LEAST_ROUNDS, ROUNDS_EACH * len(segments)))):
         if len(found) < 2 or expired():

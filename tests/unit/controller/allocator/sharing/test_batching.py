@@ -1,10 +1,11 @@
 """How many waiting items run together: what is measured, and what an SLO leaves room for."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.allocator import Point, ProfileTable
-from controller.allocator.sharing.batching import LONGER, MOST, executions
+from controller.allocator.sharing.batching import LONGER, MOST, executions, extra
 
 
 def _table(latencies: dict[int, float], processes: int = 1) -> ProfileTable:
@@ -49,3 +50,22 @@ def test_any_table(latencies: dict[int, float], slo_ms: float) -> None:
         assert latency >= latencies.get(items, 0.0)
         assert latency <= items * found[0]
         assert latency <= found[0] + LONGER * slo_ms
+
+
+def test_what_an_execution_takes_with_later_items() -> None:
+    """Its own latency with none, a full batch with many; what earlier items add to it is counted before."""
+    assert extra((10.0,)) == (10.0,) * MOST
+    assert extra((10.0, 10.0, 14.0, 14.0)) == (10.0, 10.0, 14.0, 14.0, 14.0, 14.0, 14.0, 14.0)
+    assert extra((10.0, 11.0, 29.0))[:3] == (10.0, 19.0, 29.0)  # the third takes 18 more, with one earlier, one later
+
+
+@given(st.dictionaries(st.sampled_from([1, 2, 4, 8]), st.floats(1, 200)), st.floats(1, 1000))
+def test_extra_time_of_any_table(latencies: dict[int, float], slo_ms: float) -> None:
+    """From one item's latency to a full batch's, never falling."""
+    run = executions(_table(latencies), 1, slo_ms)
+    if run:
+        found = extra(run)
+        assert list(found) == sorted(found)
+        assert found[0] == pytest.approx(run[0])
+        assert found[-1] == run[-1]
+        assert all(found[later] >= run[min(later, len(run) - 1)] for later in range(MOST))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from common.mig import Instance, is_legal
 from controller.allocator import Options, Plan, Point, ProfileTable, Reason, Service, plan, plan_optimal, plan_to_json
 from controller.allocator.sharing import Planner, plan_shared
-from controller.allocator.sharing.batching import executions
+from controller.allocator.sharing.batching import executions, extra
 from controller.allocator.sharing.judging import thetas_for
 from controller.allocator.sharing.light import LATENCY_MARGIN
 from controller.allocator.sharing.waiting import Load, holds
@@ -76,8 +76,8 @@ def _check_segments(found: Plan, services: dict[str, Service], options: Options)
         rates = np.array([one.rate for one in members]) * options.burstiness / 1000
         runs = [executions(TABLES[one.model], segment.size, one.slo_ms) for one in members]
         assert [tenant.batch for tenant in segment.tenants] == [len(run) for run in runs]
-        full = np.array([run[-1] for run in runs]) * LATENCY_MARGIN
-        load = Load(rates, latencies, np.array([one.slo_ms for one in members]) - full)
+        longest = np.array([extra(run) for run in runs]) * LATENCY_MARGIN
+        load = Load(rates, latencies, np.array([[one.slo_ms] for one in members]) - longest)
         assert holds(load, thetas_for(load), (1 - options.attainment) * 1.2)  # other thetas than the packing's
         memory = sum(one.memory_mb or options.tenant_memory_mb for one in members)
         assert memory <= found.geometry.default(segment.size).memory_mb

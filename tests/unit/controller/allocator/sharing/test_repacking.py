@@ -14,7 +14,7 @@ LIMITS = Limits(5000.0, 1e-3)
 
 def _items(rows: list[tuple[float, float, float, float]]) -> Items:
     rates, latencies, slacks, memory = (np.array(column) for column in zip(*rows, strict=True))
-    return Items(Load(rates, latencies, slacks), memory)
+    return Items(Load(rates, latencies, np.column_stack([slacks, slacks - latencies / 4])), memory)
 
 
 @settings(max_examples=40, deadline=None)

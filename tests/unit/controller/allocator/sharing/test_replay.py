@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bench.longtail.replay import ORDERS, Load, answered, replay
 from controller.allocator import Options, Service, plan
 from controller.allocator.sharing import plan_shared
-from controller.allocator.sharing.batching import executions
+from controller.allocator.sharing.batching import MOST, executions, extra
 from controller.allocator.sharing.light import LATENCY_MARGIN
 from controller.allocator.types import Tenant
 from tests.unit.controller.allocator.sharing.test_plan_shared import TABLES
@@ -60,10 +60,10 @@ ARRIVALS = st.lists(st.tuples(st.floats(0, 6), st.integers(0, 3)), min_size=1, m
 
 @settings(max_examples=200, deadline=None)
 @given(TENANTS, ARRIVALS, st.sampled_from(sorted(ORDERS)), st.lists(st.integers(1, 99), min_size=4, max_size=4))
-def test_nobody_waits_longer_than_the_work_of_single_items(
+def test_nobody_takes_longer_than_the_work_of_single_items_and_what_joins(
     shapes: list[list[float]], gaps: list[tuple[float, int]], order: str, priority: list[int]
 ) -> None:
-    """In any order, with batches: what a request finds, and others' work that comes while there is any, bounds it."""
+    """In any order, with batches: what a request finds, others' work that comes while there is any, and who joins."""
     singles = [3.0 + 4.0 * len(shape) for shape in shapes]
     runs = [
         [single, *accumulate((single * (1 + i * share) for i, share in enumerate(shape[1:], 1)), max)]
@@ -74,21 +74,26 @@ def test_nobody_waits_longer_than_the_work_of_single_items(
     done = answered(times, whose, runs, ORDERS[order], priority)
     works = [singles[one] for one in whose]
     for request, (at, one) in enumerate(zip(times, whose, strict=True)):
-        assert done[request] <= _begins(times, whose, works, request) + runs[one][-1] + 1e-9
+        free, later = _free(times, whose, works, request)
+        assert done[request] <= free + extra(runs[one])[min(later, MOST - 1)] + 1e-9
         assert done[request] >= at + singles[one]
 
 
-def _begins(times: list[float], whose: list[int], works: list[float], request: int) -> float:
-    """When the work that a request finds, one item after another, is done, and what others bring until then."""
+def _free(times: list[float], whose: list[int], works: list[float], request: int) -> tuple[float, int]:
+    """When the work that a request finds, one item after another, is done, and what others bring until then.
+
+    And how many of its tenant come until then.
+    """
     free = 0.0
     for at, work in zip(times[:request], works, strict=False):
         free = max(free, at) + work
-    free = max(free, times[request])
+    free, later = max(free, times[request]), 0
     for number in range(request + 1, len(times)):
         if times[number] > free:
             break
-        free += works[number] if whose[number] != whose[request] else 0.0
-    return free
+        own = whose[number] == whose[request]
+        free, later = (free, later + 1) if own else (free + works[number], later)
+    return free, later
 
 
 def test_what_waits_runs_together() -> None:
