@@ -81,15 +81,14 @@ def optimal_triplet_decision(service: Service, table: ProfileTable, options: Opt
     fast = fast_points(service, table, options)
     if not fast:
         return None
-    return Triplets(optimal=_highest(fast), best=_best_of_each_size(fast))
+    best = _best_of_each_size(fast)
+    return Triplets(optimal=max(best.values(), key=lambda point: point.throughput / gpcs_of(point.size)), best=best)
 
 
 def _best_of_each_size(points: Iterable[Point]) -> dict[int, Point]:
-    by_size: dict[int, list[Point]] = {}
+    best: dict[int, Point] = {}
     for point in points:
-        by_size.setdefault(point.size, []).append(point)
-    return {size: _highest(of_size) for size, of_size in by_size.items()}
-
-
-def _highest(points: Iterable[Point]) -> Point:
-    return max(points, key=lambda point: point.throughput / gpcs_of(point.size))
+        known = best.get(point.size)
+        if known is None or point.throughput > known.throughput:
+            best[point.size] = point
+    return best

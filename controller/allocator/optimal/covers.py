@@ -54,11 +54,12 @@ def worthwhile_only(throughput: Floats, shapes: GpuShapes) -> Floats:
 
 def _least_given_up(throughput: Floats, shapes: GpuShapes) -> Floats:
     """(sizes,): throughput lost at least when an instance goes or is split; 0 for a size that is never worthwhile."""
-    best = np.array([(ways @ throughput).max() for ways in shapes.splits])
+    ways = np.concatenate(shapes.splits) @ throughput
+    best = np.maximum.reduceat(ways, np.cumsum([0, *map(len, shapes.splits[:-1])]))
     lost: Floats = np.maximum(throughput - best, 0.0)
     for size in np.flatnonzero(np.abs(throughput - best) < NEAR * throughput):
-        ways = [_exactly(way, throughput) for way in shapes.splits[size]]
-        lost[size] = NEAR * throughput[size] if max(ways) < Fraction(float(throughput[size])) else 0.0
+        most = max(_exactly(way, throughput) for way in shapes.splits[size])
+        lost[size] = NEAR * throughput[size] if most < Fraction(float(throughput[size])) else 0.0
     return lost
 
 

@@ -12,12 +12,13 @@ from controller.allocator.optimal.steering import steered_groups
 from controller.allocator.optimal.swaps import Group, Lots, groups, near_pairs, swapped, within
 
 EXTRAS = (UNIT // 256, UNIT // 32, UNIT // 8)  # of the swaps to steer by; on to the next when one no longer helps
-STEERINGS = 4  # at most, by each
-MOST_LOTS = 20_000  # more than so many are steered by the first two only: they find enough
+STEERINGS = 2  # at most, by each
+FEW_LOTS, MOST_LOTS = 200, 20_000
 MANY = 500  # lots, of which few GPUs are not worth seconds:
 FEW, ONE = 3e-5, 1e-4  # such a share of the bound, or one GPU if it is no more than that
 BUDGETS = ((150, 3), (800, 8))  # swaps to choose among, and of one service, until the bound is reached
 MOST_TIDIED, TIDY_COLUMNS, TIDY_WAYS = 150, 100, 8
+TIDY_GAP = 1e-3  # of the GPCs in use, that are not worth looking for
 NODES = 100
 
 
@@ -47,7 +48,7 @@ def _done(best: Packing, *, tried: bool = True) -> bool:
 
 def _steer(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> Packing:
     """Rounds of swaps, one way a service, each from where the last one ended."""
-    for number, extra in enumerate(EXTRAS if len(best.lots.first) <= MOST_LOTS else EXTRAS[:2]):
+    for number, extra in enumerate(_extras(len(best.lots.first))):
         for again in range(STEERINGS):
             if _done(best, tried=number + again > 1) or expired():
                 return best
@@ -61,6 +62,11 @@ def _steer(demands: Demands, priced: Priced, best: Packing, expired: Expired) ->
     return best
 
 
+def _extras(lots: int) -> Sequence[int]:
+    """Few lots have too few of the cheapest swaps; very many have enough of them."""
+    return EXTRAS[1:] if lots <= FEW_LOTS else EXTRAS if lots <= MOST_LOTS else EXTRAS[:2]
+
+
 def _swap_some(demands: Demands, priced: Priced, best: Packing, budget: tuple[int, int], expired: Expired) -> Packing:
     """The cheapest swaps, several ways of a service at once."""
     columns, ways = budget
@@ -72,13 +78,15 @@ def _swap_some(demands: Demands, priced: Priced, best: Packing, budget: tuple[in
 
 
 def _tidied(demands: Demands, priced: Priced, best: Packing, expired: Expired) -> Packing:
-    """The same number of GPUs with fewer GPCs in use, where the choice is small enough to search."""
+    """The same number of GPUs with fewer GPCs in use, to a thousandth, where the choice is small enough to search."""
     if len(best.lots.first) > MOST_TIDIED:
         return best
     pairs = near_pairs(demands, best.lots, priced.prices, best.total * UNIT - priced.value)
     chosen = within(groups(best.lots, pairs, TIDY_WAYS), TIDY_COLUMNS)
-    programme = Programme(demands.shapes, used_by(demands, best.lots), chosen, best.lower, most=best.total)
-    found = minimize(programme.gpcs_cost, programme.rows, Effort(expired, NODES))
+    used = used_by(demands, best.lots)
+    programme = Programme(demands.shapes, used, chosen, best.lower, most=best.total)
+    effort = Effort(expired, NODES, gap=TIDY_GAP * float(used @ demands.shapes.gpcs))
+    found = minimize(programme.gpcs_cost, programme.rows, effort, start=programme.unchanged(best.gpus))
     if found is None or programme.gpcs_cost @ found.x >= 0:
         return best
     gpus, numbers = programme.parts(found.x)

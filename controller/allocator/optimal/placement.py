@@ -24,10 +24,12 @@ def placed(demands: Demands, packing: Packing) -> tuple[Placed, ...]:
         held = np.repeat(kind[:, column], counts[:, column])
         slots.append(np.stack([gpu[needed][order], start[needed][order], held]))
     gpu, start, held = np.concatenate(slots, axis=1)
-    order = np.argsort(gpu * demands.shapes.slots + start)
-    new = np.diff(gpu[order], prepend=-1) > 0  # without the GPUs that hold nothing
-    segments = map(kinds.__getitem__, held[order].tolist())
-    return tuple(map(Placed, (np.cumsum(new) - 1).tolist(), start[order].tolist(), segments))
+    at = np.full(packing.total * demands.shapes.slots, -1)
+    at[gpu * demands.shapes.slots + start] = held
+    gpu, start = np.divmod(np.flatnonzero(at >= 0), demands.shapes.slots)
+    new = np.diff(gpu, prepend=-1) > 0  # without the GPUs that hold nothing
+    segments = map(kinds.__getitem__, at[at >= 0].tolist())
+    return tuple(map(Placed, (np.cumsum(new) - 1).tolist(), start.tolist(), segments))
 
 
 def _slots(shapes: GpuShapes, gpus: Ints, column: int) -> tuple[Ints, Ints, Ints]:

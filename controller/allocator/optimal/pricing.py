@@ -5,12 +5,13 @@ Then any plan takes at least as many GPUs as its instances are worth, and each s
 at least its cheapest cover (Lagrangian relaxation of the five rows that couple the services).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from controller.allocator.optimal.covers import Floats
-from controller.allocator.optimal.demands import Demands
+from controller.allocator.optimal.demands import Demands, HighClass
 from controller.allocator.optimal.layouts import GpuShapes, Ints
 
 UNIT = 1 << 36  # a GPU's worth: prices are whole multiples of 1 / UNIT GPU, so that sums are exact
@@ -47,8 +48,8 @@ def price(demands: Demands, prices: Ints) -> Priced:
     cheapest = cheapest_from(cost, covers.of_class)
     value = int((demands.proving * cost[cheapest]).sum())
     used = (np.bincount(cheapest, weights=demands.proving, minlength=len(cost)) @ covers.counts).astype(np.float64)
-    for one in demands.high:
-        worth, instances = _fluid(one.throughput, one.rate, prices)
+    if demands.high:
+        worth, instances = _fluid(demands.high, prices)
         value += worth
         used += instances
     return Priced(prices, value, used, cheapest)
@@ -69,11 +70,12 @@ def cheapest_from(cost: Ints, of_class: Ints) -> Ints:
     return found
 
 
-def _fluid(throughput: Floats, rate: float, prices: Ints) -> tuple[int, Floats]:
-    """Worth and instances of the rate if segments could be cut at will: never more than of whole ones."""
-    sizes = np.flatnonzero(throughput)
-    size = sizes[np.argmin(prices[sizes] / throughput[sizes])]
-    number = rate / throughput[size] * (1 - 1e-12)  # below the true quotient, whatever the rounding
-    instances = np.zeros(len(throughput))
-    instances[size] = number
-    return int(number * float(prices[size])), instances
+def _fluid(high: Sequence[HighClass], prices: Ints) -> tuple[int, Floats]:
+    """Worth and instances (sizes,) of the rates if segments could be cut at will: never more than of whole ones."""
+    throughput = np.array([one.throughput for one in high])
+    per_item = np.divide(prices, throughput, out=np.full(throughput.shape, np.inf), where=throughput > 0)
+    size = per_item.argmin(axis=1)
+    rates = np.array([one.rate for one in high])
+    number = rates / throughput[np.arange(len(high)), size] * (1 - 1e-12)  # below the true quotient, as it may round
+    instances: Floats = np.bincount(size, weights=number, minlength=len(prices)).astype(np.float64)
+    return int((number * prices[size]).astype(np.int64).sum()), instances

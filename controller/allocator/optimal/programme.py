@@ -72,6 +72,10 @@ class Programme:
         """(GPUs per layout, numbers of all ways)."""
         return x[: self._layouts], x[self._layouts : self._layouts + sum(self._ways)]
 
+    def unchanged(self, gpus: Ints) -> Ints:
+        """(variables,): so many GPUs per layout and no swap, where a search may start."""
+        return np.append(gpus, np.zeros(len(self.cost) - len(gpus), dtype=np.int64))
+
     def instances(self, x: Ints) -> Ints:
         """(services, sizes) of the free ones."""
         return x[self._layouts + sum(self._ways) :].reshape(self._free.shape)
