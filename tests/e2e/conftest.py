@@ -24,6 +24,7 @@ from common.xds_bootstrap import bootstrap
 from sliceplane import Client, Point, Profile, Segment, Workload, WorkloadSpec
 
 FEATURES = 8
+CONTROLLER = ("--turn-seconds=0.5", "--drain-seconds=1", "--share-segments")
 POINTS = (Point(1, 4, 1, 40.0, 20.0), Point(2, 4, 2, 100.0, 20.0), Point(3, 4, 2, 120.0, 20.0))
 
 
@@ -98,7 +99,7 @@ def stage() -> Iterator[Stage]:
         Path(folder).chmod(0o755)
         plane = Plane(Path(folder))
         try:
-            plane.start_controller("--turn-seconds=0.5", "--drain-seconds=1", "--share-segments")
+            plane.start_controller(*CONTROLLER)
             for name in ("host-a", "host-b"):
                 plane.start_agent(name, gpus=1)
             with Client(f"127.0.0.1:{plane.ports['api']}") as client:

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from tests.e2e.conftest import Stage, outcome
+from tests.e2e.conftest import CONTROLLER, Stage, outcome
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
 
@@ -28,7 +28,7 @@ def test_controller_killed(stage: Stage) -> None:
     time.sleep(2)
     stage.plane.kill("controller")
     time.sleep(2)
-    stage.plane.start_controller("--turn-seconds=0.5", "--drain-seconds=1")
+    stage.plane.start_controller(*CONTROLLER)
     stage.until(lambda: all(n.connected for n in stage.client.nodes()))
     found = outcome(process)
     assert (found.failed, found.agreed) == (0, found.sent)
