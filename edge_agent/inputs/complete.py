@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 from typing import IO
 
-from numpy.lib import format as npy
+from edge_agent.inputs import npy
 
 _TAIL = 16
 
@@ -24,9 +24,7 @@ def complete(path: Path) -> bool:
 
 def holds_npy(file: IO[bytes], size: int) -> bool:
     """Whether a .npy of `size` bytes holds what its header promises. Raises ValueError if it is none."""
-    version = npy.read_magic(file)
-    read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = read(file)
+    shape, _, dtype = npy.header(file)
     return not dtype.hasobject and file.tell() + prod(shape) * dtype.itemsize <= size
 
 

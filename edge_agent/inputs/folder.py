@@ -13,7 +13,7 @@ import numpy as np
 
 from common.errors import InvalidArgument, Violation
 from edge_agent.agent import Item
-from edge_agent.inputs import preprocess
+from edge_agent.inputs import npy, preprocess
 from edge_agent.inputs.complete import complete
 from edge_agent.inputs.preprocess import Preprocess
 from edge_agent.model import Array, Tensors, TensorSpec
@@ -92,8 +92,7 @@ def read(path: Path, spec: Preprocess | None, specs: tuple[TensorSpec, ...]) -> 
 
 def _npy(path: Path) -> Array:
     try:
-        # Mapped, a file that claims more than it holds is refused before memory is taken for it.
-        return np.array(np.load(path, mmap_mode="r", allow_pickle=False))
+        return np.array(npy.mapped(path))
     except (OSError, ValueError, EOFError, MemoryError, SyntaxError) as error:
         raise InvalidArgument(Violation(path.name, f"it is no .npy file that can be read: {error}")) from error
 

@@ -8,7 +8,7 @@ import zipfile
 import numpy as np
 
 from common.errors import InvalidArgument, Violation
-from edge_agent.inputs import preprocess
+from edge_agent.inputs import npy, preprocess
 from edge_agent.inputs.complete import holds_npy
 from edge_agent.inputs.folder import batched
 from edge_agent.inputs.preprocess import Preprocess
@@ -51,7 +51,7 @@ def _npy(name: str, payload: bytes) -> Array:
         if not holds_npy(file, len(payload)):
             raise _bad(name, "the tensor is cut short")
         file.seek(0)
-        return np.asarray(np.load(file, allow_pickle=False))
+        return np.asarray(npy.loaded(file))
     except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TypeError) as error:
         raise _bad(name, f"it is no .npy that can be read: {error}") from error
 
