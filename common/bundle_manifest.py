@@ -62,6 +62,11 @@ class SampleLayout:
     outputs: tuple[Tensor, ...]
     joined: tuple[Tensor, ...]
 
+    @property
+    def groups(self) -> tuple[tuple[Tensor, ...], ...]:
+        """All of it, in the order in which it lies in the bundle."""
+        return self.inputs, self.outputs, self.joined
+
 
 @dataclass(frozen=True, slots=True)
 class Canary:

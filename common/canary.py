@@ -30,30 +30,29 @@ class Sample:
     outputs: Arrays
     joined: Arrays
 
+    @property
+    def groups(self) -> tuple[Arrays, ...]:
+        """All of it, in the order in which it lies in the bundle."""
+        return self.inputs, self.outputs, self.joined
+
 
 def pack(samples: Sequence[Sample]) -> tuple[bytes, tuple[SampleLayout, ...]]:
     """Their elements, little-endian in C order, and what they are. Raises BundleError for other types."""
-    layouts = tuple(
-        SampleLayout(_tensors(sample.inputs), _tensors(sample.outputs), _tensors(sample.joined)) for sample in samples
-    )
-    arrays = [one for sample in samples for group in _groups(sample) for one in group.values()]
+    layouts = tuple(SampleLayout(*map(_tensors, sample.groups)) for sample in samples)
+    arrays = [one for sample in samples for group in sample.groups for one in group.values()]
     return b"".join(np.ascontiguousarray(_little(one)).tobytes() for one in arrays), layouts
 
 
 def unpack(content: bytes, layouts: Sequence[SampleLayout]) -> tuple[Sample, ...]:
     """The samples in `content`. Raises BundleError if they are not just what the layouts say."""
-    tensors = [one for layout in layouts for group in _groups(layout) for one in group]
+    tensors = [one for layout in layouts for group in layout.groups for one in group]
     if sum(map(_size, tensors)) != len(content):
         raise BundleError("the canary is not as large as its tensors: write the bundle again with sliceplane-slicer")
     arrays = _arrays(content, tensors)
     try:
-        return tuple(Sample(*({one.name: next(arrays) for one in group} for group in _groups(it))) for it in layouts)
+        return tuple(Sample(*({one.name: next(arrays) for one in group} for group in it.groups)) for it in layouts)
     except (ValueError, OverflowError) as error:  # nothing of sizes that no machine can count
         raise BundleError(f"the canary cannot be read: {error}") from error
-
-
-def _groups(of: Sample | SampleLayout) -> tuple:  # type: ignore[type-arg]
-    return of.inputs, of.outputs, of.joined
 
 
 def _tensors(arrays: Arrays) -> tuple[Tensor, ...]:

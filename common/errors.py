@@ -27,6 +27,11 @@ class SliceplaneError(Exception):
         self.message = message
         self.reason = reason or self.default_reason
 
+    def within(self, where: str) -> None:
+        """Puts in front of the message what it happened to."""
+        self.message = f"{where}: {self.message}"
+        self.args = (self.message,)
+
 
 class InvalidArgument(SliceplaneError):
     """The request itself is wrong; `violations` name each field."""

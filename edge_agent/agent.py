@@ -132,8 +132,17 @@ class Agent:
             log.warning("there will be no bundle to go back to", why=error.message)
 
     async def add_file(self, path: Path, target: str) -> None:
-        """Holds another cut of the model that runs, with its own tail at `target`; a file that is none is left out."""
-        await self._add(path, target)
+        """Holds another cut of the model that runs, its tail at `target`; one that cannot be used is left out."""
+        if self._rollout:
+            self._rollout.joins(await asyncio.to_thread(digest_of_file, path))
+        try:
+            other = await self._prepare(path, beside=self._current())
+        except SliceplaneError as error:
+            log.error("another cut cannot be used; the agent goes on without", path=str(path), why=error.message)
+            return
+        await other.connect(target if self._dial else "")
+        self._pipelines.add(other)
+        log.info("another cut is held", bundle=other.digest, target=target)
 
     async def run_last(self, target: str) -> bool:
         """Runs the bundle that ran last, without any network; False if there is none that can be used.
@@ -184,10 +193,8 @@ class Agent:
         self._store.keep(2 + len(wanted.others))
         digests = {wanted.bundle_digest, *(cut.bundle_digest for cut in wanted.others)}
         main = await self._follow_main(wanted)
-        if (
-            not main and self.serving and self.serving.digest not in digests
-        ):  # it goes on, and is of another model perhaps
-            return False
+        if not main and self.serving and self.serving.digest not in digests:
+            return False  # what runs goes on, and is of another model perhaps
         done = [await self._take_beside(cut) for cut in (wanted.others if self._dial else ())]
         if digests & self._pipelines.held.keys():
             saved(wanted)
@@ -218,7 +225,7 @@ class Agent:
             if not self.serving or self.serving.without is Reason.CUT_REFUSED:  # the one that was to run cannot
                 await self._take(cut)
             elif path := await self._fetched(cut):
-                await self._add(path, cut.target)
+                await self.add_file(path, cut.target)
         except SliceplaneError as error:
             log.warning("another cut is not held", bundle=cut.bundle_digest, why=error.message)
             return isinstance(error, FailedPrecondition | InvalidArgument)
@@ -251,19 +258,6 @@ class Agent:
         await self._run(fresh, target)
         if self._rollout:
             self._rollout.promoted(fresh.digest)
-
-    async def _add(self, path: Path, target: str) -> None:
-        """Holds the bundle beside the one that runs; one that cannot be used is left out."""
-        if self._rollout:
-            self._rollout.joins(await asyncio.to_thread(digest_of_file, path))
-        try:
-            other = await self._prepare(path, beside=self._current())
-        except SliceplaneError as error:
-            log.error("another cut cannot be used; the agent goes on without", path=str(path), why=error.message)
-            return
-        await other.connect(target if self._dial else "")
-        self._pipelines.add(other)
-        log.info("another cut is held", bundle=other.digest, target=target)
 
     async def _run_refused(self) -> bool:
         path = self._store.find(self._rollout.whole_only) if self._rollout and self._rollout.whole_only else None

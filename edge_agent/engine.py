@@ -46,7 +46,7 @@ class Engine:
         self._begun += 1
         alone, begun, expected = self._under_way == 1, self._begun, _alone(serving)
         try:
-            choice = choose(self._mode, self._link(serving), self._now(), frame.deadline_at)
+            choice = choose(self._mode, self._link(serving, expected), self._now(), frame.deadline_at)
             if choice.where is Where.LOCAL:
                 if choice.trial:
                     self._sides.tries_local(self._now())
@@ -66,17 +66,15 @@ class Engine:
             task.cancel()
         await asyncio.gather(*self._background, return_exceptions=True)
 
-    def _link(self, serving: Serving) -> Link:
-        barred = serving.session.barred if serving.session else serving.without
-        sides, alone = self._sides, _alone(serving)
+    def _link(self, serving: Serving, alone: Times) -> Link:
         return Link(
-            barred,
+            serving.session.barred if serving.session else serving.without,
             serving.trust,
             serving.expected_s,
             serving.ground.local_s,
-            sides.local_first(alone),
-            sides.probe_at,
-            sides.try_local(alone, self._now()),
+            self._sides.local_first(alone),
+            self._sides.probe_at,
+            self._sides.try_local(alone, self._now()),
         )
 
     def _learn_side(self, answer: Answer, expected: Times, *, settled: bool) -> None:

@@ -113,8 +113,8 @@ class Pace:
         usable = self._ladder.names[: self._ladder.least]
         due = tuple(name for name in usable if name not in self._asked_at)
         if not due and now >= self._survey_at:
-            stale = (name for name in usable if self._asked_at[name] <= now - STALE_S)
-            due = tuple(islice((name for name in stale if not self._hopeless(name)), 1))
+            stale = (name for name in usable if self._asked_at[name] <= now - STALE_S and not self._hopeless(name))
+            due = tuple(islice(stale, 1))
         if due:
             self._survey_at = now + max(SURVEY_S, sum(map(self._encode_s, due)) / SURVEYS)
             self._asked_at.update(dict.fromkeys(due, now))

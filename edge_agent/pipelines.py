@@ -62,9 +62,7 @@ class Pipelines:
             return []
         self.stop()
         if self.current not in kept:
-            self.current, self._chosen = kept[0], Chosen(kept[0].digest, self._now())
-            kept[0].pace.begin()
-            kept[0].trust = Trust()
+            self._take(kept[0], self._now())
         self._others = [one for one in kept if one is not self.current]
         return dropped
 
@@ -99,10 +97,11 @@ class Pipelines:
             self._job = asyncio.create_task(self._change(self._named(chosen.cut), inputs))
             return
         self._chosen = chosen
-        usable = (other for other in self._others if self._usable(other, now) and not self._hopeless(other))
-        due = [other for other in usable if self._look_at.get(other.digest, now) <= now]
-        if due and (self.current.pace.settled or self._idle):  # without a tail it never settles
-            self._job = asyncio.create_task(self._look(due[0], inputs))
+        if self.current.pace.settled or self._idle:  # without a tail it never settles
+            stale = (other for other in self._others if self._look_at.get(other.digest, now) <= now)
+            usable = (other for other in stale if self._usable(other, now) and not self._hopeless(other))
+            if due := next(usable, None):
+                self._job = asyncio.create_task(self._look(due, inputs))
 
     @property
     def _idle(self) -> bool:
@@ -160,12 +159,16 @@ class Pipelines:
         self._look_at[old.digest] = now + STALE_S
         if old.barred:
             self._barred_until[old.digest] = now + AGAIN_S
-        self.current, self._chosen = other, Chosen(other.digest, now)
-        other.pace.begin()
-        other.trust = Trust()
+        self._take(other, now)
         log.info(
             "another cut is taken", bundle=other.digest, instead=old.digest, expected_s=will, expected_before_s=was
         )
+
+    def _take(self, serving: Serving, now: float) -> None:
+        """Frames take this cut from now on, and trust its tail anew."""
+        self.current, self._chosen = serving, Chosen(serving.digest, now)
+        serving.pace.begin()
+        serving.trust = Trust()
 
     async def _warm(self, other: Serving, inputs: Tensors) -> bool:
         """Whether a frame went all the way."""

@@ -14,7 +14,7 @@ import structlog
 from grpc import aio
 
 from common.digests import file_digest
-from common.errors import OutOfRange, ResourceExhausted, SliceplaneError, Unavailable
+from common.errors import OutOfRange, ResourceExhausted, Unavailable
 from common.rpc.status import from_rpc_error
 from protos.sliceplane.model.v1 import model_pb2, model_pb2_grpc
 
@@ -78,7 +78,8 @@ class ModelCache:
             failure = from_rpc_error(error)
             if isinstance(failure, OutOfRange):  # more has arrived than there is: not what we want
                 part.unlink(missing_ok=True)
-            raise _said(failure, digest) from error
+            failure.within(f"cannot download {digest}")
+            raise failure from error
         except TimeoutError as error:
             raise Unavailable(f"the download of {digest} stalled for {STALL_S:.0f} s") from error
         if await asyncio.to_thread(file_digest, part) != digest:
@@ -107,9 +108,3 @@ class ModelCache:
         if missing + SPARE_BYTES > free:
             text = f"no room for {digest}: {missing >> 20} MiB to come, {free >> 20} MiB free in {self.folder}"
             raise ResourceExhausted(f"{text}; make room or move --state-dir", reason="DISK_FULL")
-
-
-def _said(failure: SliceplaneError, digest: str) -> SliceplaneError:
-    failure.message = f"cannot download {digest}: {failure.message}"
-    failure.args = (failure.message,)
-    return failure

@@ -16,6 +16,5 @@ def named(spec: SegmentSpec, one: Tenant) -> Iterator[None]:
         yield
     except SliceplaneError as error:
         if spec.tenants:
-            error.message = f'tenant "{one.workload}": {error.message}'
-            error.args = (error.message,)
+            error.within(f'tenant "{one.workload}"')
         raise

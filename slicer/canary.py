@@ -63,11 +63,10 @@ class _Run:
 def _usable(sample: Sample) -> bool:
     return all(
         value.dtype.name in DTYPES and bool(np.all(np.isfinite(value)))
-        for group in (sample.inputs, sample.outputs, sample.joined)
+        for group in sample.groups
         for value in group.values()
     )
 
 
 def _bytes(samples: Sequence[Sample]) -> int:
-    groups = [group for one in samples for group in (one.inputs, one.outputs, one.joined)]
-    return sum(value.nbytes for group in groups for value in group.values())
+    return sum(value.nbytes for one in samples for group in one.groups for value in group.values())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 from controller.model import PlannedSegment, Segment
 from controller.ports import Shares, Snapshot
@@ -28,10 +27,5 @@ def _changed(segments: Iterable[Segment], wanted: dict[str, PlannedSegment]) -> 
 def _shares(segment: Segment, target: PlannedSegment) -> Shares:
     """Who its tenants are stays: the plan does not speak of those whose workloads are gone."""
     planned = {tenant.workload: tenant for tenant in target.tenants}
-    tenants = tuple(
-        replace(one, throughput=planned[one.workload].throughput, latency_ms=planned[one.workload].latency_ms)
-        if one.workload in planned
-        else one
-        for one in segment.tenants
-    )
+    tenants = tuple(planned.get(one.workload, one) for one in segment.tenants)
     return Shares(segment.id, target.throughput, target.latency_ms, tenants)

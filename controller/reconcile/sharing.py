@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from controller import allocator
 from controller.allocator import sharing
@@ -16,6 +17,7 @@ from controller.reconcile.placement import PoolPlan, place, running, waiting
 
 # Workloads short, by priority, the highest first; segments that others must go for; GPUs + price x segments created.
 Worth = tuple[tuple[int, ...], int, float]
+Said = TypeVar("Said", allocator.Unservable, allocator.Shortage)
 
 
 def place_shared(pool: Pool, demands: Sequence[Demand], tables: Tables, there: There, how: Options) -> PoolPlan:
@@ -42,6 +44,7 @@ class _Task:
         self._until = self.how.clock() + self.how.plan_s
         candidates = lights(self.demands, self.tables, self.there, self._options)
         self._alone = {one.name: one.alone for one in candidates}
+        self._current = [running(segment) for segment in self.there.segments]
         services = [demand.service for demand in self.demands]
         self._bound = sharing.lower_bound(services, self.tables, self._options, candidates)
 
@@ -70,20 +73,11 @@ class _Task:
     def named(self, part: PoolPlan) -> PoolPlan:
         """With refusals and shortages of groups said for each member, and a bound that holds for every grouping."""
         members = {one.service.name: [tenant.workload for tenant in one.tenants] for one in part.demands if one.tenants}
-        refused = [
-            replace(one, service=name)
-            for one in part.plan.unservable
-            for name in members.get(one.service, [one.service])
-        ]
-        short = [
-            replace(one, service=name)
-            for one in part.placement.shortages
-            for name in members.get(one.service, [one.service])
-        ]
+        refused, short = _each(part.plan.unservable, members), _each(part.placement.shortages, members)
         lacking = short or any(one.gpus_short is not None for one in refused)
         bound = self._bound if lacking else min(_gpus(part), self._bound)
-        plan = replace(part.plan, unservable=tuple(refused), lower_bound=bound)
-        return replace(part, plan=plan, placement=replace(part.placement, shortages=tuple(short)))
+        plan = replace(part.plan, unservable=refused, lower_bound=bound)
+        return replace(part, plan=plan, placement=replace(part.placement, shortages=short))
 
     def _hurried(self) -> Options:
         """With half of the time that is left: a half of that to group, the rest to place."""
@@ -104,7 +98,7 @@ class _Task:
         return place(self.pool, in_place(self.demands, groups), tables, self.there.segments, how)
 
     def _breaks(self, part: PoolPlan) -> int:
-        return waiting(part.placement, [running(segment) for segment in self.there.segments])
+        return waiting(part.placement, self._current)
 
     def _short(self, part: PoolPlan) -> tuple[int, ...]:
         named = {one.service for one in part.plan.unservable} | {one.service for one in part.placement.shortages}
@@ -128,6 +122,11 @@ class _Task:
         members = {name for one in groups for name in one.members}
         alone = sum(gpcs for name, gpcs in self._alone.items() if name not in members)
         return alone + sum(one.size for one in groups)
+
+
+def _each(said: Iterable[Said], members: Mapping[str, Sequence[str]]) -> tuple[Said, ...]:
+    """What is said of a group, of each of its members."""
+    return tuple(replace(one, service=name) for one in said for name in members.get(one.service, [one.service]))
 
 
 def _gpus(part: PoolPlan) -> int:

@@ -115,17 +115,14 @@ class PgPlane:
         """Stores a device's report, with an event where it refuses a bundle anew; NotFound before its hello."""
         left_out = ("name", "workload", "connected", "agent_version")
         row = {**to_row(device, *left_out), "last_seen": device.last_seen or self._database.now()}
-        one = devices.c.name == device.name
+        statement = update(devices).where(devices.c.name == device.name).values(row)
         async with self._database.touching() as connection:
-            known = (await connection.execute(select(*(devices.c[name] for name in REFUSED)).where(one))).one_or_none()
-            if known is None:
-                raise NotFound("device", device.name)
-            refuses = device.refusal and (not known.refusal or known[0] != row["refused_bundle_digest"])
-            if not refuses:
-                await connection.execute(update(devices).where(one).values(row))
+            if not (device.refusal and await _refuses_anew(connection, device)):
+                if not (await connection.execute(statement)).rowcount:
+                    raise NotFound("device", device.name)
                 return
         async with self._database.writing() as writer:
-            await writer.connection.execute(update(devices).where(one).values(row))
+            await writer.connection.execute(statement)
             said = f"{row['refused_bundle_digest'] or 'a bundle'}: {row['refusal']}"
             await writer.record(NewEvent("device", device.name, "BundleRefused", said, warning=True))
 
@@ -133,6 +130,13 @@ class PgPlane:
         """Marks a device disconnected."""
         async with self._database.touching() as connection:
             await connection.execute(update(devices).where(devices.c.name == name).values(connected=False))
+
+
+async def _refuses_anew(connection: AsyncConnection, device: Device) -> bool:
+    """Whether the device, if it is known, did not refuse this bundle before."""
+    query = select(*(devices.c[name] for name in REFUSED)).where(devices.c.name == device.name)
+    known = (await connection.execute(query)).one_or_none()
+    return known is not None and (not known.refusal or known[0] != device.refused_bundle_digest)
 
 
 async def _write(writer: Writer, decision: Decision) -> None:
